@@ -1,0 +1,24 @@
+// The option groups of the worker's programs: the Go worker's flags under the Go worker's headings, each group in one file of
+// groups/. A program takes the groups it needs; `concourse worker` takes them all and passes each service its own.
+//
+// Names, types and defaults are the peer's (docs/flags.md says where ours differ and why).
+#pragma once
+
+#include "common/config/option.hpp"
+
+namespace concourse::config {
+
+Group common_group();             // runtime-dir, log-level, log-format: every service
+Group work_dir_group();           // work-dir: every service with state
+Group worker_group();             // name, tag, team, proxies, sweepers, rebalance, drain, resource-types …: the beacon
+Group garden_listen_group();      // bind-ip, bind-port, external-garden-url, debug-bind-*
+Group healthcheck_group();        // healthcheck-*
+Group tsa_group();                // tsa-host, tsa-public-key, tsa-worker-private-key
+Group runtime_group();            // runtime, oci-runtime
+Group containerd_group();
+Group containerd_network_group();
+Group garden_group();
+Group baggageclaim_group();
+Group tracing_group();
+
+}  // namespace concourse::config

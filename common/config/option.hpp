@@ -1,0 +1,51 @@
+// One option of one program. A program's options are tables of these; the parser, the environment, --help, the manual page
+// and the log of effective values are all derived from the table, so that they can't disagree.
+#pragma once
+
+#include <initializer_list>
+#include <string_view>
+#include <vector>
+
+namespace concourse::config {
+
+enum class Type {
+  text,
+  boolean,         // --x, --x=true, --x=false; environment: true/false/1/0/t/f, empty means not set
+  integer,         // whole, sign allowed
+  port,            // 0-65535
+  duration,        // Go's form: 300ms, 5s, 1h30m, 0
+  ip,              // IPv4 or IPv6 text
+  directory,       // made absolute; need not exist; a plain file there is an error
+  file,            // made absolute; must exist and be readable
+  url,             // scheme and host
+  choice,          // one of `choices`
+  list,            // repeated on the command line; split at commas in the environment
+  map,             // a list of key:value
+};
+
+struct Option {
+  std::string_view name;           // long name without dashes
+  Type type = Type::text;
+  std::string_view value = "";     // default, in the form a user would write it; empty: none
+  std::string_view help = "";
+  std::string_view env = "";       // empty: CONCOURSE_ + name in upper case with _ for -
+  std::vector<std::string_view> choices = {};
+  bool required = false;
+  bool hidden = false;             // parsed, but not in --help
+  std::string_view instead = "";   // not empty: accepted without effect; the text says what to use
+};
+
+// A headed group of the help text, as in the peer's.
+struct Group {
+  std::string_view title;  // "TSA Configuration"
+  std::vector<Option> options;
+};
+
+struct Program {
+  std::string_view name;         // "concourse worker"
+  std::string_view summary;      // one sentence
+  std::vector<Group> groups;
+  std::string_view example = ""; // the last lines of the help text
+};
+
+}  // namespace concourse::config

@@ -1,0 +1,32 @@
+// Reads a program's options from its arguments and the environment.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/config/option.hpp"
+#include "common/config/values.hpp"
+
+namespace concourse::config {
+
+using Environment = std::map<std::string, std::string>;
+Environment current_environment();
+
+// Throws Error(usage) with one line that names the flag, and the variable where the value came from one. All problems are
+// gathered: several are joined by "; ". `words_allowed`: whether words that are no flags are kept or refused.
+// After --help prints the help text to stdout and throws HelpShown; --version likewise.
+Values parse(const Program& program, const std::vector<std::string>& arguments, const Environment& environment,
+             bool words_allowed = false);
+
+// The name of an option's environment variable.
+std::string variable_of(const Option& option);
+
+// The help text: groups as headings, each flag with its default and variable, then the example.
+std::string help_text(const Program& program);
+
+// Go's time.ParseDuration and its inverse in Go's form ("1h30m0s"). Throws Error(invalid).
+Duration parse_duration(std::string_view text);
+std::string duration_text(Duration d);
+
+}  // namespace concourse::config

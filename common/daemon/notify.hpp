@@ -1,0 +1,14 @@
+// The service manager's notification protocol (sd_notify(3)): systemd and our own supervisor speak it alike.
+#pragma once
+
+#include <string>
+
+namespace concourse::daemon {
+
+// Sends `state` ("READY=1", "STATUS=…", several lines joined by \n) to $NOTIFY_SOCKET; does nothing without one.
+void notify(const std::string& state);
+
+// The watchdog interval the manager asked for in microseconds, halved as the protocol advises; 0 for none.
+unsigned long watchdog_half_period_us();
+
+}  // namespace concourse::daemon

@@ -1,0 +1,23 @@
+// One request and its answer on one connection: the seam between cpp-httplib, which parses heads and prints answers, and us,
+// who route, read bodies, stream and hand connections over.
+#pragma once
+
+#include "common/http/server.hpp"
+
+namespace concourse::http {
+
+class Exchange {
+ public:
+  Exchange(std::vector<Route> routes, ErrorMapper on_error, const ServerOptions& options);
+  ~Exchange();
+
+  // Serves the next request. False when the connection is done with (closed, broken or handed over). Any thread, one
+  // connection at a time.
+  bool serve_one(FdStream& stream, bool last);
+
+ private:
+  class Library;
+  std::unique_ptr<Library> library_;
+};
+
+}  // namespace concourse::http

@@ -1,0 +1,146 @@
+#include "common/http/server.hpp"
+
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <string>
+#include <thread>
+
+#include "common/base/scope_exit.hpp"
+#include "common/http/client.hpp"
+#include "common/os/unix_socket.hpp"
+
+using namespace concourse;
+
+namespace {
+
+struct Fixture {
+  std::string path = "/tmp/http-test-" + std::to_string(getpid()) + ".sock";
+  http::Server server;
+
+  explicit Fixture(std::vector<http::Route> routes)
+      : server(std::move(routes), [](const Error& e, const http::Request&, http::Reply& reply) {
+          reply.json(std::string("{\"error\":\"") + e.what() + "\"}", e.kind() == ErrorKind::invalid ? 400 : 500);
+        }) {
+    server.add_listener(os::listen_unix(path));
+    server.start();
+  }
+  ~Fixture() { ::unlink(path.c_str()); }
+
+  UniqueFd connect() const { return os::connect_unix(path, Deadline::in(std::chrono::seconds(5))); }
+
+  static void send(const UniqueFd& fd, std::string_view text) { CHECK(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size())); }
+
+  // Everything up to the end of the stream or until `end` has been seen.
+  static std::string receive(const UniqueFd& fd, std::string_view end = "") {
+    std::string all;
+    char buffer[4096];
+    while (end.empty() || all.find(end) == std::string::npos) {
+      if (!os::wait_for(fd.get(), POLLIN, Deadline::in(std::chrono::seconds(10)))) break;
+      const auto n = ::recv(fd.get(), buffer, sizeof buffer, 0);
+      if (n <= 0) break;
+      all.append(buffer, static_cast<std::size_t>(n));
+    }
+    return all;
+  }
+};
+
+std::vector<http::Route> echo_routes() {
+  return {
+      {"GET", "/things/:name", [](http::Request& q, http::Reply& r) { r.json("\"" + q.capture("name") + "\""); }},
+      {"PUT", "/things/:name", [](http::Request& q, http::Reply& r) { r.json("\"" + q.body() + "\"", 201); }},
+      {"POST", "/early", [](http::Request&, http::Reply& r) { r.json("\"no\"", 403); }},
+      {"GET", "/stream", [](http::Request&, http::Reply& r) {
+         r.stream([](http::ChunkWriter& w) { w.write("ab"), w.write("c"), w.finish(); });
+       }},
+      {"GET", "/broken", [](http::Request&, http::Reply& r) { r.stream([](http::ChunkWriter& w) { w.write("ab"); }); }},
+      {"POST", "/hijack", [](http::Request& q, http::Reply& r) {
+         const auto body = q.body();
+         r.hijack([body](UniqueFd fd, const std::string& leftover) {
+           const std::string text = "raw:" + body + "|" + leftover;
+           CHECK(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) > 0);
+         });
+       }},
+  };
+}
+
+}  // namespace
+
+TEST_CASE("http: a captured segment is decoded with query rules, and the segment count is exact") {
+  Fixture f(echo_routes());
+  const auto call = [&](const char* method, const char* target) { return http::call({f.path}, method, target, std::chrono::seconds(5)); };
+
+  CHECK(call("GET", "/things/a%2Fb+c").body == "\"a/b c\"\n");
+  CHECK(call("GET", "/things/").body == "\"\"\n");
+  CHECK(call("GET", "/things/x:y?q=1").body == "\"x:y\"\n");
+  CHECK(call("GET", "/things").status == 404);
+  CHECK(call("GET", "/things/a/b").body == "404 page not found\n");
+  CHECK(call("DELETE", "/things/a").status == 405);
+}
+
+TEST_CASE("http: bodies arrive whole in both framings, and the connection is kept") {
+  Fixture f(echo_routes());
+  const auto fd = f.connect();
+
+  f.send(fd, "PUT /things/a HTTP/1.1\r\nHost: w\r\nContent-Length: 5\r\nAccept-Encoding: gzip\r\n\r\nhel");
+  f.send(fd, "lo");
+  const auto first = f.receive(fd, "\"hello\"\n");
+  CHECK(first.find("201 Created") != std::string::npos);
+  CHECK(first.find("Content-Encoding") == std::string::npos);
+
+  f.send(fd, "PUT /things/a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: 1\r\n\r\n");
+  CHECK(f.receive(fd, "\"abcde\"\n").find("201 Created") != std::string::npos);
+
+  // Pipelined behind each other in one segment.
+  f.send(fd, "GET /things/1 HTTP/1.1\r\n\r\nGET /things/2 HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const auto two = f.receive(fd);
+  CHECK(two.find("\"1\"") < two.find("\"2\""));
+  CHECK(two.find("Connection: close") != std::string::npos);
+}
+
+TEST_CASE("http: a body that breaks off, or is framed wrongly, is the client's error") {
+  Fixture f(echo_routes());
+  for (const char* rest : {"Content-Length: 9\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nab", "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+                           "Content-Length: -1\r\n\r\n", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}) {
+    const auto fd = f.connect();
+    f.send(fd, std::string("PUT /things/a HTTP/1.1\r\n") + rest);
+    ::shutdown(fd.get(), SHUT_WR);
+    CHECK_MESSAGE(f.receive(fd).find("400 Bad Request") != std::string::npos, rest);
+  }
+}
+
+TEST_CASE("http: an answer that comes before the body was read still arrives") {
+  Fixture f(echo_routes());
+  const auto fd = f.connect();
+  const std::string big(1 << 20, 'x');
+  f.send(fd, "POST /early HTTP/1.1\r\nConnection: close\r\nContent-Length: 1048576\r\n\r\n");
+  f.send(fd, big);
+  CHECK(f.receive(fd).find("403 Forbidden") != std::string::npos);
+}
+
+TEST_CASE("http: a stream ends with the last chunk only when its producer finished it") {
+  Fixture f(echo_routes());
+  const auto whole = f.connect();
+  f.send(whole, "GET /stream HTTP/1.1\r\n\r\n");
+  CHECK(f.receive(whole).ends_with("\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"));
+
+  const auto broken = f.connect();
+  f.send(broken, "GET /broken HTTP/1.1\r\n\r\n");
+  CHECK(f.receive(broken).ends_with("2\r\nab\r\n"));
+}
+
+TEST_CASE("http: a hijacked connection carries nothing but what its new owner writes, and what the client sent behind") {
+  Fixture f(echo_routes());
+  const auto fd = f.connect();
+  f.send(fd, "POST /hijack HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi{\"early\":1}");
+  CHECK(f.receive(fd) == "raw:hi|{\"early\":1}");
+}
+
+TEST_CASE("http: a client that opens many connections and sends nothing doesn't stop others") {
+  Fixture f(echo_routes());
+  std::vector<UniqueFd> idle;
+  for (int i = 0; i < 100; ++i) idle.push_back(f.connect());
+  CHECK(http::call({f.path}, "GET", "/things/a", std::chrono::seconds(5)).status == 200);
+}

@@ -1,0 +1,64 @@
+#include "common/http/worker_pool.hpp"
+
+#include <thread>
+
+namespace concourse::http {
+
+namespace {
+constexpr auto kQuietWhile = std::chrono::seconds(10);
+}
+
+WorkerPool::~WorkerPool() {
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  jobs_.clear();
+  wake_.notify_all();
+  quiet_.wait(lock, [this] { return threads_ == 0; });
+}
+
+void WorkerPool::submit(std::function<void()> job) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  jobs_.push_back(std::move(job));
+  if (idle_ >= jobs_.size() || threads_ >= max_) {
+    wake_.notify_one();
+    return;
+  }
+  ++threads_;
+  std::thread([this] { work(); }).detach();
+}
+
+std::size_t WorkerPool::running() const {
+  const std::lock_guard lock(mutex_);
+  return threads_ - idle_ + jobs_.size();
+}
+
+bool WorkerPool::wait_idle(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  const auto quiet = [this] { return jobs_.empty() && threads_ == idle_; };
+  if (deadline.is_never()) return quiet_.wait(lock, quiet), true;
+  return quiet_.wait_until(lock, deadline.when(), quiet);
+}
+
+void WorkerPool::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (jobs_.empty()) {
+      ++idle_;
+      quiet_.notify_all();
+      const bool woken = wake_.wait_for(lock, kQuietWhile, [this] { return stopping_ || !jobs_.empty(); });
+      --idle_;
+      if (stopping_ || !woken) break;
+    }
+    auto job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    job();
+    job = nullptr;  // what it captured is destroyed outside the lock
+    lock.lock();
+  }
+  --threads_;
+  quiet_.notify_all();  // under the lock: the destructor may free us as soon as it is released
+}
+
+}  // namespace concourse::http
