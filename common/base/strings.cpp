@@ -101,10 +101,11 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
   return out;
 }
 
-std::string percent_encode(std::string_view text) {
+namespace {
+std::string percent_encode_except(std::string_view text, std::string_view kept) {
   std::string out;
   for (const char c : text) {
-    if (is_word(c) || c == '.' || c == '~') {
+    if (is_word(c) || kept.find(c) != std::string_view::npos) {
       out += c;
     } else {
       const auto byte = static_cast<unsigned char>(c);
@@ -113,6 +114,10 @@ std::string percent_encode(std::string_view text) {
   }
   return out;
 }
+}  // namespace
+
+std::string percent_encode(std::string_view text) { return percent_encode_except(text, ".~"); }
+std::string percent_encode_path(std::string_view path) { return percent_encode_except(path, ".~/"); }
 
 std::string make_uuid() {
   unsigned char b[16];

@@ -24,6 +24,8 @@ std::optional<std::int64_t> parse_i64(std::string_view text);
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 // Escapes everything outside RFC 3986's unreserved characters.
 std::string percent_encode(std::string_view text);
+// The same, leaving / alone.
+std::string percent_encode_path(std::string_view path);
 
 // A random (version 4) UUID in lower case, from the kernel's random source.
 std::string make_uuid();

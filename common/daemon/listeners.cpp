@@ -10,6 +10,7 @@
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "common/os/file.hpp"
 #include "common/os/unix_socket.hpp"
 
 namespace concourse::daemon {
@@ -47,6 +48,7 @@ std::optional<UniqueFd> Listeners::take_inherited(const std::string& name) {
 
 UniqueFd Listeners::take(const std::string& name, const std::filesystem::path& path) {
   if (auto inherited = take_inherited(name)) return std::move(*inherited);
+  os::make_directories(path.parent_path());
   return os::listen_unix(path);
 }
 

@@ -1,0 +1,31 @@
+#include "common/protocol/shim.hpp"
+
+#include "common/base/error.hpp"
+
+namespace concourse::protocol::shim {
+
+Json to_json(const Config& c) {
+  return {{"version", c.version},
+          {"handle", c.handle},
+          {"oci_runtime", c.oci_runtime},
+          {"oci_runtime_flags", c.oci_runtime_flags},
+          {"owner", c.owner},
+          {"environment", c.environment},
+          {"create_limit_ms", c.create_limit_ms}};
+}
+
+Config config_from_json(const Json& json) {
+  Config c;
+  c.version = static_cast<int>(int_field(json, "version"));
+  if (c.version > kVersion)
+    throw Error(ErrorKind::invalid, "shim.json has version " + std::to_string(c.version) + ", this program knows " + std::to_string(kVersion));
+  c.handle = string_field(json, "handle");
+  c.oci_runtime = string_field(json, "oci_runtime");
+  c.oci_runtime_flags = strings_field(json, "oci_runtime_flags");
+  c.owner = static_cast<std::uint32_t>(uint_field(json, "owner"));
+  c.environment = strings_field(json, "environment");
+  c.create_limit_ms = int_field(json, "create_limit_ms", c.create_limit_ms);
+  return c;
+}
+
+}  // namespace concourse::protocol::shim

@@ -1,0 +1,65 @@
+// What Garden asks a container's shim, over <container dir>/shim.sock: one frame each way per connection
+// (common/os/unix_socket.hpp). A question's body is one JSON object, then LF, then raw bytes where the question has some.
+//
+//   question    fields                            descriptors   raw bytes     answer
+//   run         process (a Garden ProcessSpec)    connection    left-over     {"process_id"}
+//   attach      process_id                        connection    left-over     {}
+//   output      stream_id, stream (stdout|stderr) connection                  {}
+//   stop        kill                                                          {} when no process is left
+//   status                                                                    {"pid","processes":[{"id","running","status"}]}
+//   destroy                                                                   {} when the container is gone; then the shim exits
+//
+// The connection is the client's, taken over from the HTTP server: the shim writes the answer's head and speaks the stream
+// from then on (docs/protocols/garden.md). When the answer is an error the shim has written nothing to it.
+//
+// Every answer has "ok"; one that is false has "error" (text) and "kind".
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "common/base/json.hpp"
+
+namespace concourse::protocol::shim {
+
+// Raised when a question, an answer or the shim's own state file changes its meaning. A shim of another version goes on
+// serving the container it has; Garden refuses to read a newer one's state.
+inline constexpr int kVersion = 1;
+
+inline constexpr const char* kRun = "run";
+inline constexpr const char* kAttach = "attach";
+inline constexpr const char* kOutput = "output";
+inline constexpr const char* kStop = "stop";
+inline constexpr const char* kStatus = "status";
+inline constexpr const char* kDestroy = "destroy";
+
+// "kind" of a refusal.
+inline constexpr const char* kExecutableNotFound = "executable-not-found";
+inline constexpr const char* kProcessNotFound = "process-not-found";
+inline constexpr const char* kConflict = "conflict";
+inline constexpr const char* kOther = "other";
+
+// Descriptors of a shim at its start.
+inline constexpr int kListenerFd = 3;  // shim.sock
+inline constexpr int kReportFd = 4;    // one frame: {"ok":true,"pid":N} with the container's network namespace, or a refusal
+
+// <container dir>/shim.json: what the shim is told at its start.
+struct Config {
+  int version = kVersion;
+  std::string handle;
+  std::string oci_runtime;                      // path of crun or runc
+  std::vector<std::string> oci_runtime_flags;   // global flags: --root …, --cgroup-manager …
+  std::uint32_t owner = 0;                      // host id of the container's root: its pipes are given to it
+  std::vector<std::string> environment;         // of every process
+  std::int64_t create_limit_ms = 60'000;        // for the OCI runtime
+};
+Json to_json(const Config& config);
+Config config_from_json(const Json& json);
+
+// Files of a container directory that both sides know.
+inline std::filesystem::path socket_path(const std::filesystem::path& dir) { return dir / "shim.sock"; }
+inline std::filesystem::path config_path(const std::filesystem::path& dir) { return dir / "shim.json"; }
+inline std::filesystem::path pid_path(const std::filesystem::path& dir) { return dir / "init.pid"; }
+inline std::filesystem::path exits_path(const std::filesystem::path& dir) { return dir / "exits"; }  // one file a process
+
+}  // namespace concourse::protocol::shim

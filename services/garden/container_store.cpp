@@ -1,0 +1,155 @@
+#include "services/garden/container_store.hpp"
+
+#include <sys/stat.h>
+
+#include "common/base/scope_exit.hpp"
+#include "common/base/strings.hpp"
+#include "common/daemon/log.hpp"
+#include "common/os/file.hpp"
+#include "common/protocol/shim.hpp"
+#include "services/garden/errors.hpp"
+#include "services/garden/paths.hpp"
+
+namespace concourse::garden {
+
+namespace {
+
+// Runs one step of a longer job; its error begins with the step's name.
+template <typename F>
+auto step(const char* name, F work) {
+  try {
+    return work();
+  } catch (const Error& e) {
+    throw with_context(name, e);
+  }
+}
+
+std::int64_t milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
+}
+
+void check_directory(const std::string& path, const char* what) {
+  struct stat st{};
+  if (::stat(path.c_str(), &st) != 0) throw SysError(std::string(what) + " '" + path + "'");
+}
+
+}  // namespace
+
+ContainerStore::ContainerStore(const Options& options, Runtime runtime, Network& network)
+    : options_(options), runtime_(std::move(runtime)), network_(network) {}
+
+void ContainerStore::reserve(const std::string& handle) {
+  const std::lock_guard lock(mutex_);
+  if (containers_.contains(handle)) throw Error(ErrorKind::conflict, "handle '" + handle + "' already exists");
+  if (options_.max_containers != 0 && containers_.size() >= options_.max_containers)
+    throw Error(ErrorKind::exhausted, "max containers reached");
+  containers_[handle] = nullptr;
+}
+
+void ContainerStore::release(const std::string& handle) {
+  const std::lock_guard lock(mutex_);
+  containers_.erase(handle);
+}
+
+std::string ContainerStore::create(ContainerSpec spec) {
+  const auto start = Clock::now();
+  const auto handle = spec.handle;
+  check_directory(spec.rootfs, "rootfs");
+  for (const auto& mount : spec.bind_mounts) check_directory(mount.source, "bind mount source");
+  reserve(handle);
+  ScopeExit forget([&] { release(handle); });
+
+  const ContainerAddress address{network_.take_address(), spec.hermetic};
+  const auto deadline = Deadline::in(options_.request_timeout);
+  const auto dir = options_.paths.container(handle);
+  std::shared_ptr<Container> container;
+  try {
+    step("record", [&] {
+      os::make_directories(dir, 0711);  // the container's root must be able to reach etc/
+      container = Container::create(dir, std::move(spec), address);
+    });
+    build(*container, deadline);
+    step("record", [&] { os::replace_file(created_path(dir), ""); });
+  } catch (const Error& e) {
+    remove_remains(handle);
+    network_.disconnect(address);
+    throw with_context("create container", e);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    containers_[handle] = container;
+  }
+  forget.dismiss();
+  log::info("container created", {{"handle", handle}, {"privileged", container->spec().privileged}, {"ms", milliseconds_since(start)}});
+  return handle;
+}
+
+void ContainerStore::build(const Container& container, Deadline deadline) {
+  const auto& spec = container.spec();
+  const auto etc = etc_path(container.dir());
+  step("files", [&] {
+    os::make_directories(etc);
+    os::replace_file(etc / "hosts", hosts_text(hostname_of(spec.handle), ipv4_text(container.address().address), options_.etc));
+    os::replace_file(etc / "hostname", hostname_of(spec.handle) + "\n");
+    os::replace_file(etc / "resolv.conf", resolv_conf_text(spec.hermetic, options_.etc));
+    if (!is_fully_privileged(spec, runtime_.machine))
+      for (const char* file : {"hosts", "hostname", "resolv.conf"})
+        if (::chown((etc / file).c_str(), runtime_.machine.highest_uid, runtime_.machine.highest_gid) != 0) throw SysError("give '" + (etc / file).string() + "' away");
+    os::replace_file(bundle_path(container.dir()), dump_json(oci_spec(spec, runtime_.machine, etc)), 0600);
+    os::replace_file(protocol::shim::config_path(container.dir()), dump_json(protocol::shim::to_json(runtime_.shim_config(spec, options_.request_timeout))), 0600);
+  });
+  const auto started = step("start", [&] { return container.shim().start(runtime_.shim, deadline); });
+  step("network", [&] { network_.connect(container.address(), started.network.get()); });
+}
+
+void ContainerStore::destroy(const std::string& handle) {
+  const auto start = Clock::now();
+  const auto container = find(handle);
+  if (container->destroying.exchange(true)) throw Error(ErrorKind::conflict, "container already being destroyed");
+  ScopeExit give_up([&] { container->destroying = false; });
+  tear_down(*container, Deadline::in(options_.request_timeout));
+  release(handle);
+  log::info("container destroyed", {{"handle", handle}, {"ms", milliseconds_since(start)}});
+}
+
+void ContainerStore::tear_down(const Container& container, Deadline deadline) {
+  try {
+    container.shim().destroy(deadline);
+  } catch (const Error& e) {
+    // No shim, or one that can't: then by force, so that a destroy always ends.
+    log::warn("the shim did not destroy its container, using force", {{"handle", container.handle()}, {"error", e.what()}});
+  }
+  step("network", [&] { network_.disconnect(container.address()); });
+  remove_remains(container.handle());
+}
+
+// Whatever there is of a container: its shim (and with it its processes), the OCI runtime's record, its cgroup, its directory.
+void ContainerStore::remove_remains(const std::string& handle) {
+  const auto dir = options_.paths.container(handle);
+  const auto deadline = Deadline::in(std::chrono::minutes(1));
+  ShimClient(dir).kill(deadline);
+  if (std::filesystem::exists(options_.paths.oci() / handle)) runtime_.remove(handle, deadline);
+  os::remove_tree(dir);
+}
+
+std::shared_ptr<Container> ContainerStore::find(const std::string& handle) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = containers_.find(handle);
+  if (found == containers_.end() || found->second == nullptr) throw TypedError::container_not_found(handle);
+  return found->second;
+}
+
+std::vector<std::string> ContainerStore::list(const PropertyMap& filter) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> handles;
+  for (const auto& [handle, container] : containers_)
+    if (container != nullptr && container->properties().match(filter)) handles.push_back(handle);
+  return handles;
+}
+
+std::size_t ContainerStore::size() const {
+  const std::lock_guard lock(mutex_);
+  return containers_.size();
+}
+
+}  // namespace concourse::garden

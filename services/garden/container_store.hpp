@@ -1,0 +1,57 @@
+// All containers of this worker. Creating, destroying and finding again; everything else is the container's own business.
+//
+// Thread-safe. A handle is reserved from the first moment of its creation to the last of its destruction, so that operations on
+// one handle are in order while different handles go on side by side. A container is listed from its completion until it is
+// gone: a half-made one is nobody's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "services/garden/container.hpp"
+#include "services/garden/options.hpp"
+#include "services/garden/runtime.hpp"
+
+namespace concourse::garden {
+
+class ContainerStore {
+ public:
+  ContainerStore(const Options& options, Runtime runtime, Network& network);
+
+  // Finds the containers that live, ends and removes what is left of the others. Before anything else; not thread-safe.
+  void recover();
+
+  // At our own end: when no container is left, neither are the rules and cgroups that were made for them.
+  void leave();
+
+  // Throws Error: exhausted ("max containers reached"), conflict (the handle is in use), or what went wrong at which step; then
+  // nothing of it is left.
+  std::string create(ContainerSpec spec);
+  // Throws TypedError for an unknown handle, Error(conflict) when it is being destroyed already.
+  void destroy(const std::string& handle);
+
+  // Throws TypedError(ContainerNotFoundError).
+  std::shared_ptr<Container> find(const std::string& handle) const;
+  std::vector<std::string> list(const PropertyMap& filter) const;
+  std::size_t size() const;
+
+ private:
+  void reserve(const std::string& handle);
+  void release(const std::string& handle);
+  void build(const Container& container, Deadline deadline);
+  void tear_down(const Container& container, Deadline deadline);
+  std::shared_ptr<Container> recover_one(const std::string& handle);
+  void remove_remains(const std::string& handle);
+
+  const Options options_;
+  const Runtime runtime_;
+  Network& network_;
+  mutable std::mutex mutex_;  // guards containers_; a null container is one in the making
+  std::map<std::string, std::shared_ptr<Container>> containers_;
+};
+
+}  // namespace concourse::garden

@@ -1,0 +1,45 @@
+// concourse-garden: the Garden API over native containers. Its containers live in shims of their own and don't notice when it
+// is restarted. Signals: TERM and INT stop it in order (requests that are running are waited for, containers go on).
+#include <sys/wait.h>
+
+#include <csignal>
+
+#include "common/config/parser.hpp"
+#include "common/daemon/daemon.hpp"
+#include "common/daemon/log.hpp"
+#include "common/protocol/paths.hpp"
+#include "services/garden/errors.hpp"
+#include "services/garden/options.hpp"
+#include "services/garden/routes.hpp"
+
+int main(int argc, char** argv) {
+  using namespace concourse;
+  return daemon::run("concourse-garden", argc, argv, [](daemon::Context& ctx) {
+    const auto values = config::parse(garden::program(), ctx.arguments(), config::current_environment());
+    ctx.start("garden", values, protocol::control_socket(values.text("runtime-dir"), "garden"));
+    const auto options = garden::parse_options(values);
+
+    garden::Network network(options.network);
+    garden::ContainerStore store(options, garden::Runtime::discover(options), network);
+    store.recover();
+    ctx.loop().on_signal(SIGCHLD, "reap shims that have ended", [] { while (waitpid(-1, nullptr, WNOHANG) > 0) {} });
+
+    const garden::Api api{store, options, network.gateway()};
+    http::Server server(garden::routes(api), garden::map_error);
+    auto listener = ctx.listeners().take("garden", protocol::garden_socket(options.paths.runtime_dir));
+    ctx.lend("garden", listener.get());
+    server.add_listener(std::move(listener));
+    auto tcp = ctx.listeners().take_inherited("garden-tcp");
+    if (!tcp && options.tcp) tcp = daemon::listen_tcp(options.bind_ip, options.bind_port);
+    if (tcp) {
+      ctx.lend("garden-tcp", tcp->get());
+      server.add_listener(std::move(*tcp));
+    }
+    server.start();
+    ctx.on_status([&](Json& status) { status["containers"] = store.size(); });
+    ctx.ready();
+    ctx.serve();
+    server.stop(Deadline::in(options.request_timeout));
+    store.leave();
+  });
+}

@@ -1,0 +1,50 @@
+// The IPv4 addresses of containers. The pool's first address is the gateway, which every container sees as its only neighbour.
+// Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace concourse::garden {
+
+struct Ipv4Range {
+  std::uint32_t base = 0;  // host byte order
+  int prefix = 32;
+
+  // "10.80.0.0/16". Throws Error(invalid) naming the text.
+  static Ipv4Range parse(const std::string& text);
+  std::uint32_t size() const { return prefix == 0 ? UINT32_MAX : (1u << (32 - prefix)); }
+  bool contains(std::uint32_t address) const { return address - base < size(); }
+  std::string text() const;
+};
+
+std::string ipv4_text(std::uint32_t address);
+std::optional<std::uint32_t> parse_ipv4(const std::string& text);
+
+class AddressPool {
+ public:
+  // At least a /30. Throws Error(invalid).
+  explicit AddressPool(Ipv4Range range);
+
+  std::uint32_t gateway() const { return range_.base + 1; }
+  const Ipv4Range& range() const { return range_; }
+
+  // The next free one, round-robin, so that an address isn't used again soon. Throws Error(exhausted).
+  std::uint32_t take();
+  // A given one. Throws Error(conflict) if it is taken, Error(invalid) if it isn't one of the pool's.
+  void take(std::uint32_t address);
+  void give_back(std::uint32_t address);
+
+ private:
+  bool usable(std::uint32_t address) const;
+
+  const Ipv4Range range_;
+  std::mutex mutex_;  // guards the rest
+  std::set<std::uint32_t> taken_;
+  std::uint32_t last_;
+};
+
+}  // namespace concourse::garden

@@ -1,0 +1,45 @@
+// The nftables table of this worker, made whole in one transaction at start and removed whole when it isn't needed any more.
+// Nobody else's table or chain is ever touched.
+//
+// Containers' links are recognised by their interface group, so that nothing has to change when a container comes or goes,
+// except for hermetic ones, whose addresses are in a set.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "services/garden/network/address_pool.hpp"
+
+namespace concourse::garden {
+
+struct FirewallRules {
+  std::uint32_t link_group = 0;
+  Ipv4Range pool;
+  bool allow_host_access = false;
+  std::vector<Ipv4Range> restricted;          // containers can't reach these
+  std::vector<std::uint32_t> hermetic;        // containers that reach nothing
+};
+
+class Firewall {
+ public:
+  // `name`: of the table, unique to this worker.
+  explicit Firewall(std::string name) : name_(std::move(name)) {}
+
+  void install(const FirewallRules& rules);
+  void remove();
+  void add_hermetic(std::uint32_t address);
+  void remove_hermetic(std::uint32_t address);
+
+  // The transaction of install(), as nft(8) would read it.
+  static std::string script(const std::string& name, const FirewallRules& rules);
+
+ private:
+  void run(const std::string& commands, const std::string& what);
+
+  const std::string name_;
+  std::mutex mutex_;  // libnftables isn't made for several threads
+};
+
+}  // namespace concourse::garden

@@ -1,0 +1,96 @@
+#include "services/garden/network/network.hpp"
+
+#include <cstdio>
+#include <set>
+
+#include "common/base/error.hpp"
+#include "common/base/scope_exit.hpp"
+#include "common/daemon/log.hpp"
+#include "common/os/file.hpp"
+#include "services/garden/network/netlink.hpp"
+
+namespace concourse::garden {
+
+namespace {
+
+constexpr const char* kInside = "eth0";
+
+// A link's group is the pool's first address: two workers on one machine must have different pools anyway.
+std::uint32_t link_group(const Ipv4Range& pool) { return pool.base; }
+
+std::string hex(std::uint32_t address) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%08x", address);
+  return text;
+}
+
+void set_sysctl(const std::string& name, const char* value) { os::write_kernel_file("/proc/sys/net/" + name, value); }
+
+// IPv6 is off unless asked for: a container must not reach by it what rules for IPv4 forbid.
+void disable_ipv6(const std::string& link) {
+  try {
+    set_sysctl("ipv6/conf/" + link + "/disable_ipv6", "1");
+  } catch (const SysError& e) {
+    if (e.kind() != ErrorKind::not_found) throw;  // a kernel without IPv6
+  }
+}
+
+void configure_inside(std::uint32_t address, std::uint32_t gateway) {
+  disable_ipv6("all");
+  disable_ipv6("default");
+  Netlink netlink;
+  netlink.set_up("lo");
+  netlink.add_address(kInside, address, 32);
+  netlink.set_up(kInside);
+  netlink.add_route(kInside, 0, 0, gateway);
+}
+
+}  // namespace
+
+std::string Network::link_name(std::uint32_t address) { return "cw" + hex(address); }
+
+Network::Network(NetworkSettings settings) : settings_(std::move(settings)), pool_(settings_.pool), firewall_("concourse_" + hex(settings_.pool.base)) {}
+
+void Network::start(const std::vector<ContainerAddress>& living) {
+  Netlink netlink;
+  mtu_ = settings_.mtu > 0 ? settings_.mtu : netlink.uplink_mtu();
+  set_sysctl("ipv4/ip_forward", "1");
+  FirewallRules rules{link_group(settings_.pool), settings_.pool, settings_.allow_host_access, settings_.restricted, {}};
+  std::set<std::string> ours;
+  for (const auto& container : living) {
+    pool_.take(container.address);
+    ours.insert(link_name(container.address));
+    if (container.hermetic) rules.hermetic.push_back(container.address);
+  }
+  firewall_.install(rules);
+  for (const auto& link : netlink.links_in_group(link_group(settings_.pool)))
+    if (!ours.contains(link) && netlink.delete_link(link)) log::info("removed a network link of no container", {{"link", link}});
+}
+
+void Network::stop() { firewall_.remove(); }
+
+void Network::connect(const ContainerAddress& container, int netns) {
+  const auto link = link_name(container.address);
+  Netlink netlink;
+  if (container.hermetic) firewall_.add_hermetic(container.address);  // before the first packet can leave
+  ScopeExit undo([&] {
+    netlink.delete_link(link);
+    if (container.hermetic) firewall_.remove_hermetic(container.address);
+  });
+  netlink.add_veth(link, link_group(settings_.pool), kInside, netns, mtu_);
+  disable_ipv6(link);
+  set_sysctl("ipv4/conf/" + link + "/rp_filter", "1");
+  netlink.add_address(link, gateway(), 32);
+  netlink.add_route(link, container.address, 32, 0);
+  in_network_namespace(netns, [&] { configure_inside(container.address, gateway()); });
+  undo.dismiss();
+}
+
+void Network::disconnect(const ContainerAddress& container) {
+  Netlink netlink;
+  netlink.delete_link(link_name(container.address));
+  if (container.hermetic) firewall_.remove_hermetic(container.address);
+  pool_.give_back(container.address);
+}
+
+}  // namespace concourse::garden

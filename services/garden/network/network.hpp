@@ -1,0 +1,58 @@
+// The network of containers: each has one end of a veth pair as eth0 with an address of its own (/32) and the pool's gateway as
+// its only neighbour; the host routes that address to the other end. No bridge, so containers share no segment: what they send
+// to each other passes the host's rules, and a strict reverse path filter drops packets with somebody else's address.
+//
+//   container  eth0 10.80.0.7/32, default by 10.80.0.1        host  cw0a500007 10.80.0.1/32, route 10.80.0.7 → cw0a500007
+//
+// Thread-safe. Everything is found again from the containers' records at start, and what belongs to none of them is removed.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/garden/network/address_pool.hpp"
+#include "services/garden/network/firewall.hpp"
+
+namespace concourse::garden {
+
+struct NetworkSettings {
+  Ipv4Range pool;
+  int mtu = 0;  // 0: the uplink's
+  bool allow_host_access = false;
+  std::vector<Ipv4Range> restricted;
+};
+
+struct ContainerAddress {
+  std::uint32_t address = 0;
+  bool hermetic = false;
+};
+
+class Network {
+ public:
+  explicit Network(NetworkSettings settings);
+
+  // Forwarding on, rules in place, addresses of the living containers taken, links without a container removed.
+  void start(const std::vector<ContainerAddress>& living);
+  // Removes rules; only when no container is left.
+  void stop();
+
+  std::uint32_t take_address() { return pool_.take(); }
+  std::uint32_t gateway() const { return pool_.gateway(); }
+  std::uint32_t capacity() const { return pool_.range().size() - 3; }
+
+  // Connects the namespace. On an error nothing of it is left but the address, which the caller gives back.
+  void connect(const ContainerAddress& container, int netns);
+  // Undoes both; whatever is missing already is fine.
+  void disconnect(const ContainerAddress& container);
+
+  static std::string link_name(std::uint32_t address);
+
+ private:
+  const NetworkSettings settings_;
+  AddressPool pool_;
+  Firewall firewall_;
+  int mtu_ = 1500;
+};
+
+}  // namespace concourse::garden

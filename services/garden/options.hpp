@@ -1,0 +1,32 @@
+// Garden's command line: the worker's flags that concern it (common/config/groups.hpp).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/config/values.hpp"
+#include "services/garden/network/etc_files.hpp"
+#include "services/garden/network/network.hpp"
+#include "services/garden/paths.hpp"
+
+namespace concourse::garden {
+
+struct Options {
+  Paths paths;
+  std::string oci_runtime;      // empty: choose
+  std::string programs;         // directory of concourse-shim and concourse-init: our own
+  std::uint64_t max_containers = 0;
+  Duration request_timeout{};
+  Duration default_grace_time{};
+  NetworkSettings network;
+  EtcSettings etc;
+  bool tcp = false;             // also serve on bind_ip:bind_port
+  std::string bind_ip;
+  unsigned short bind_port = 0;
+};
+
+config::Program program();
+// Throws Error(usage) for values that only Garden can judge (networks, host lines), naming the flag.
+Options parse_options(const config::Values& values);
+
+}  // namespace concourse::garden

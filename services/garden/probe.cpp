@@ -1,0 +1,41 @@
+#include "services/garden/probe.hpp"
+
+#include <unistd.h>
+
+#include "common/base/error.hpp"
+#include "common/base/scope_exit.hpp"
+#include "common/base/strings.hpp"
+#include "common/os/file.hpp"
+#include "services/garden/runtime.hpp"
+#include "services/garden/shim_client.hpp"
+
+namespace concourse::garden {
+
+namespace {
+constexpr auto kLimit = std::chrono::seconds(30);
+}
+
+void probe(const Options& options, const Runtime& runtime) {
+  ContainerSpec spec;
+  spec.handle = "probe-" + random_hex(4);
+  spec.rootfs = options.paths.probe_rootfs().string();
+  os::make_directories(spec.rootfs);
+  if (::chown(spec.rootfs.c_str(), runtime.machine.highest_uid, runtime.machine.highest_gid) != 0) throw SysError("give '" + spec.rootfs + "' away");
+  // Not among the containers: a Garden that is killed here must not find it again.
+  const auto dir = options.paths.root() / spec.handle;
+  os::make_directories(etc_path(dir));
+  ScopeExit clean([&] {
+    ShimClient(dir).kill(Deadline::in(kLimit));
+    runtime.remove(spec.handle, Deadline::in(kLimit));
+    runtime.remove_cgroup_parents();
+    os::remove_tree(dir);
+  });
+  for (const char* file : {"hosts", "hostname", "resolv.conf"}) os::replace_file(etc_path(dir) / file, "");
+  os::replace_file(bundle_path(dir), dump_json(oci_spec(spec, runtime.machine, etc_path(dir))));
+  os::replace_file(protocol::shim::config_path(dir), dump_json(protocol::shim::to_json(runtime.shim_config(spec, kLimit))));
+  const ShimClient shim(dir);
+  shim.start(runtime.shim, Deadline::in(kLimit));
+  shim.destroy(Deadline::in(kLimit));
+}
+
+}  // namespace concourse::garden

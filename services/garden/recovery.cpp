@@ -1,0 +1,75 @@
+// What a starting Garden finds: containers whose shims live and go on, remains of others, remains of an earlier boot.
+#include <unistd.h>
+
+#include "common/base/error.hpp"
+#include "common/base/strings.hpp"
+#include "common/daemon/log.hpp"
+#include "common/os/file.hpp"
+#include "services/garden/container_store.hpp"
+#include "services/garden/paths.hpp"
+
+namespace concourse::garden {
+
+namespace {
+
+std::string current_boot() { return std::string(trim(os::read_existing_file("/proc/sys/kernel/random/boot_id", 256))); }
+
+// Nothing of a container survives a reboot. Where the runtime directory does (it is no tmpfs), its records must not.
+void forget_earlier_boot(const Paths& paths) {
+  const auto boot = current_boot();
+  const auto recorded = os::read_file(paths.boot_id(), 256);
+  if (recorded && *recorded != boot) {
+    log::info("the machine was restarted: its containers are gone", {{"containers", os::list_directory(paths.containers()).size()}});
+    os::remove_tree(paths.containers());
+    os::remove_tree(paths.oci());
+  }
+  os::make_directories(paths.containers(), 0711);
+  os::make_directories(paths.oci(), 0700);
+  os::replace_file(paths.boot_id(), boot);
+}
+
+}  // namespace
+
+void ContainerStore::recover() {
+  forget_earlier_boot(options_.paths);
+  std::vector<ContainerAddress> living;
+  for (const auto& handle : os::list_directory(options_.paths.containers())) {
+    if (auto container = recover_one(handle)) {
+      living.push_back(container->address());
+      containers_[handle] = std::move(container);
+    }
+  }
+  network_.start(living);
+  log::info("containers found again", {{"count", containers_.size()}});
+}
+
+void ContainerStore::leave() {
+  if (size() > 0) return;
+  network_.stop();
+  runtime_.remove_cgroup_parents();
+}
+
+// The container, if it is complete and its shim answers. Anything else is removed.
+std::shared_ptr<Container> ContainerStore::recover_one(const std::string& handle) {
+  const auto dir = options_.paths.container(handle);
+  std::string why = "it was never completed";
+  try {
+    if (::access(created_path(dir).c_str(), F_OK) == 0) {
+      auto container = Container::load(dir);
+      container->shim().status(Deadline::in(std::chrono::seconds(10)));
+      return container;
+    }
+  } catch (const Error& e) {
+    why = e.what();
+  }
+  log::warn("removing what is left of a container", {{"handle", handle}, {"reason", why}});
+  try {
+    remove_remains(handle);
+  } catch (const Error& e) {
+    // One bad record never stops the start; the next start tries again.
+    log::error("could not remove it, ignoring", {{"handle", handle}, {"error", e.what()}});
+  }
+  return nullptr;
+}
+
+}  // namespace concourse::garden

@@ -1,0 +1,180 @@
+#include "services/garden/routes.hpp"
+
+#include <sys/socket.h>
+
+#include "common/base/json.hpp"
+#include "common/base/strings.hpp"
+#include "services/garden/container_info.hpp"
+#include "services/garden/errors.hpp"
+
+namespace concourse::garden {
+
+namespace {
+
+using http::Reply;
+using http::Request;
+
+constexpr std::size_t kMaxBody = 64 << 20;  // bytes; resource results in properties can be large
+
+Json body_of(Request& request) { return parse_json(request.body(kMaxBody)); }
+void done(Reply& reply) { reply.json("{}"); }
+
+// Gives the client's connection to the shim; if that refuses, answers on it ourselves.
+void hand_over(Reply& reply, std::function<void(const UniqueFd&, const std::string&)> give) {
+  reply.hijack([give = std::move(give)](UniqueFd connection, const std::string& leftover) {
+    std::string refusal;
+    try {
+      return give(connection, leftover);
+    } catch (const Error& e) {
+      refusal = raw_response(e);
+    } catch (const std::exception& e) {
+      refusal = raw_response(Error(ErrorKind::internal, e.what()));
+    }
+    (void)!::send(connection.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL);
+  });
+}
+
+class Handlers {
+ public:
+  explicit Handlers(const Api& api) : api_(api) {}
+
+  std::shared_ptr<Container> container(const Request& request) const { return api_.store.find(request.capture("handle")); }
+  Deadline deadline() const { return Deadline::in(api_.options.request_timeout); }
+
+  void list(Request& request, Reply& reply) const {
+    PropertyMap filter;
+    for (const auto& [name, value] : request.query) filter.emplace(name, value);  // the first of a repeated name
+    reply.json(dump_json({{"Handles", api_.store.list(filter)}}));
+  }
+
+  void create(Request& request, Reply& reply) const {
+    auto spec = parse_container_spec(body_of(request));
+    if (spec.grace_time_ns == 0) spec.grace_time_ns = api_.options.default_grace_time.count();
+    reply.json(dump_json({{"Handle", api_.store.create(std::move(spec))}}));
+  }
+
+  void destroy(Request& request, Reply& reply) const {
+    api_.store.destroy(request.capture("handle"));
+    done(reply);
+  }
+
+  void stop(Request& request, Reply& reply) const {
+    container(request)->shim().stop(bool_field(body_of(request), "kill"), deadline());
+    done(reply);
+  }
+
+  void info(Request& request, Reply& reply) const { reply.json(dump_json(container_info(*container(request), api_.gateway, deadline()))); }
+
+  void bulk_info(Request& request, Reply& reply) const {
+    Json all = Json::object();
+    for (const auto& handle : split(request.query_value("handles").value_or(""), ',')) {
+      try {
+        all[handle] = {{"Info", container_info(*api_.store.find(handle), api_.gateway, deadline())}, {"Err", nullptr}};
+      } catch (const Error& e) {
+        all[handle] = {{"Info", empty_info()}, {"Err", parse_json(garden::body_of(e))}};
+      }
+    }
+    reply.json(dump_json(all));
+  }
+
+  void run(Request& request, Reply& reply) const {
+    const auto target = container(request);
+    const Json process = body_of(request);
+    hand_over(reply, [this, target, process](const UniqueFd& connection, const std::string& leftover) {
+      target->shim().run(process, connection, leftover, deadline());
+    });
+  }
+
+  void attach(Request& request, Reply& reply) const {
+    const auto target = container(request);
+    hand_over(reply, [this, target, id = request.capture("pid")](const UniqueFd& connection, const std::string& leftover) {
+      target->shim().attach(id, connection, leftover, deadline());
+    });
+  }
+
+  http::Handler output(const char* stream) const {
+    return [this, stream](Request& request, Reply& reply) {
+      const auto target = container(request);
+      hand_over(reply, [this, target, stream, id = request.capture("streamid")](const UniqueFd& connection, const std::string&) {
+        target->shim().output(id, stream, connection, deadline());
+      });
+    };
+  }
+
+  void grace_time(Request& request, Reply& reply) const {
+    const Json value = body_of(request);
+    if (!value.is_number_integer()) throw Error(ErrorKind::invalid, "grace time must be a whole number of nanoseconds");
+    container(request)->set_grace_time(value.get<std::int64_t>());
+    done(reply);
+  }
+
+  void properties(Request& request, Reply& reply) const { reply.json(dump_json(Json(container(request)->properties().all()))); }
+
+  void property(Request& request, Reply& reply) const {
+    const auto value = container(request)->properties().get(request.capture("key"));
+    if (!value) throw Error(ErrorKind::not_found, "property does not exist: " + request.capture("key"));
+    reply.json(dump_json({{"value", *value}}));
+  }
+
+  void set_property(Request& request, Reply& reply) const {
+    container(request)->properties().set(request.capture("key"), string_field(body_of(request), "value"));
+    done(reply);
+  }
+
+  void remove_property(Request& request, Reply& reply) const {
+    if (!container(request)->properties().remove(request.capture("key")))
+      throw Error(ErrorKind::not_found, "property does not exist: " + request.capture("key"));
+    done(reply);
+  }
+
+  http::Handler limits(Json (*read)(const Limits&)) const {
+    return [this, read](Request& request, Reply& reply) { reply.json(dump_json(read(container(request)->spec().limits))); };
+  }
+
+ private:
+  const Api& api_;
+};
+
+Json cpu_limits(const Limits& l) {
+  Json json = Json::object();
+  if (l.cpu_weight != 0) json["weight"] = l.cpu_weight;
+  if (l.cpu_shares != 0) json["limit_in_shares"] = l.cpu_shares;
+  return json;
+}
+
+Json memory_limits(const Limits& l) {
+  return l.memory_bytes == 0 ? Json::object() : Json{{"limit_in_bytes", l.memory_bytes}};
+}
+
+}  // namespace
+
+std::vector<http::Route> routes(const Api& api) {
+  const auto h = std::make_shared<const Handlers>(api);
+  const auto to = [h](void (Handlers::*method)(Request&, Reply&) const) -> http::Handler {
+    return [h, method](Request& request, Reply& reply) { ((*h).*method)(request, reply); };
+  };
+  return {
+      {"GET", "/ping", [](Request&, Reply& reply) { done(reply); }},
+      {"GET", "/containers", to(&Handlers::list)},
+      {"POST", "/containers", to(&Handlers::create)},
+      {"GET", "/containers/bulk_info", to(&Handlers::bulk_info)},
+      {"DELETE", "/containers/:handle", to(&Handlers::destroy)},
+      {"PUT", "/containers/:handle/stop", to(&Handlers::stop)},
+      {"GET", "/containers/:handle/info", to(&Handlers::info)},
+      {"GET", "/containers/:handle/limits/bandwidth", h->limits([](const Limits& l) { return l.bandwidth; })},
+      {"GET", "/containers/:handle/limits/cpu", h->limits(cpu_limits)},
+      {"GET", "/containers/:handle/limits/disk", h->limits([](const Limits& l) { return l.disk; })},
+      {"GET", "/containers/:handle/limits/memory", h->limits(memory_limits)},
+      {"POST", "/containers/:handle/processes", to(&Handlers::run)},
+      {"GET", "/containers/:handle/processes/:pid", to(&Handlers::attach)},
+      {"GET", "/containers/:handle/processes/:pid/attaches/:streamid/stdout", h->output("stdout")},
+      {"GET", "/containers/:handle/processes/:pid/attaches/:streamid/stderr", h->output("stderr")},
+      {"PUT", "/containers/:handle/grace_time", to(&Handlers::grace_time)},
+      {"GET", "/containers/:handle/properties", to(&Handlers::properties)},
+      {"GET", "/containers/:handle/properties/:key", to(&Handlers::property)},
+      {"PUT", "/containers/:handle/properties/:key", to(&Handlers::set_property)},
+      {"DELETE", "/containers/:handle/properties/:key", to(&Handlers::remove_property)},
+  };
+}
+
+}  // namespace concourse::garden

@@ -1,0 +1,116 @@
+#include "services/garden/runtime.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "common/base/error.hpp"
+#include "common/base/strings.hpp"
+#include "common/daemon/log.hpp"
+#include "common/os/file.hpp"
+#include "common/os/process.hpp"
+#include "services/garden/probe.hpp"
+
+namespace concourse::garden {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+std::string find_program(const std::string& name, const std::string& first_directory) {
+  if (name.find('/') != std::string::npos) return ::access(name.c_str(), X_OK) == 0 ? fs::absolute(name).string() : "";
+  for (const auto& directory : split(first_directory + ":" + kSearchPath, ':')) {
+    const auto path = fs::path(directory) / name;
+    if (::access(path.c_str(), X_OK) == 0) return path.string();
+  }
+  return "";
+}
+
+// Two workers on one machine have different runtime directories, and so different cgroups.
+std::string cgroup_parent(const Paths& paths) {
+  const auto hash = std::hash<std::string>{}(paths.runtime_dir.string());
+  char text[32];
+  std::snprintf(text, sizeof text, "/concourse-%08zx", hash & 0xffffffff);
+  return text;
+}
+
+// A container keeps the init it was made with, whatever an upgrade puts in its place, and no container can write to the
+// installed one.
+fs::path keep_init(const Options& options) {
+  const auto installed = fs::path(options.programs) / "concourse-init";
+  struct stat st{};
+  if (::stat(installed.c_str(), &st) != 0) throw SysError("find '" + installed.string() + "'");
+  const auto content = os::read_existing_file(installed);
+  const auto kept = options.paths.inits() / std::to_string(std::hash<std::string>{}(content));
+  if (os::read_file(kept).value_or("") != content) {
+    os::make_directories(options.paths.inits());
+    os::write_file_durably(kept, content, 0555);
+  }
+  return kept;
+}
+
+std::vector<std::string> global_flags(const std::string& program, const Paths& paths) {
+  std::vector<std::string> flags = {"--root", paths.oci().string()};
+  if (fs::path(program).filename().string().find("crun") != std::string::npos) flags.emplace_back("--cgroup-manager=cgroupfs");  // runc's default
+  return flags;
+}
+
+}  // namespace
+
+Runtime Runtime::discover(const Options& options) {
+  Runtime r;
+  r.shim = options.programs + "/concourse-shim";
+  if (::access(r.shim.c_str(), X_OK) != 0) throw SysError("find '" + r.shim + "'");
+  r.machine = Machine::discover();
+  r.machine.init = keep_init(options);
+  r.machine.cgroup_parent = cgroup_parent(options.paths);
+
+  const bool chosen = !options.oci_runtime.empty();
+  std::vector<std::string> problems;
+  for (const auto& name : chosen ? std::vector<std::string>{options.oci_runtime} : std::vector<std::string>{"crun", "runc"}) {
+    r.program = find_program(name, options.programs);
+    if (r.program.empty()) {
+      problems.push_back(name + " is not installed");
+      continue;
+    }
+    r.flags = global_flags(r.program, options.paths);
+    try {
+      probe(options, r);
+      log::info("OCI runtime chosen", {{"path", r.program}, {"passed_over", problems}});
+      return r;
+    } catch (const Error& e) {
+      problems.emplace_back(e.what());
+    }
+  }
+  throw Error(ErrorKind::unavailable, "no container can be made: " + join(problems, "; ") +
+                                          (chosen ? " (--oci-runtime)" : ". Install crun or runc, or name one with --oci-runtime"));
+}
+
+protocol::shim::Config Runtime::shim_config(const ContainerSpec& spec, Duration create_limit) const {
+  protocol::shim::Config config;
+  config.handle = spec.handle;
+  config.oci_runtime = program;
+  config.oci_runtime_flags = flags;
+  config.owner = is_fully_privileged(spec, machine) ? 0 : machine.highest_uid;
+  config.environment = spec.env;
+  config.create_limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(create_limit).count();
+  return config;
+}
+
+void Runtime::remove(const std::string& handle, Deadline deadline) const {
+  std::vector<std::string> argv = {program};
+  argv.insert(argv.end(), flags.begin(), flags.end());
+  argv.insert(argv.end(), {"delete", "--force", handle});
+  const auto result = os::run_program(argv, deadline);
+  if (result.status.code != 0) log::debug("OCI runtime delete", {{"handle", handle}, {"output", trim(result.output)}});
+}
+
+void Runtime::remove_cgroup_parents() const {
+  for (const auto& entry : os::list_directory("/sys/fs/cgroup")) ::rmdir(("/sys/fs/cgroup/" + entry + machine.cgroup_parent).c_str());
+  ::rmdir(("/sys/fs/cgroup" + machine.cgroup_parent).c_str());
+}
+
+}  // namespace concourse::garden

@@ -1,0 +1,32 @@
+// The native runtime's tools: the OCI runtime found on the machine and how to call it, the init, the cgroup parent.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/protocol/shim.hpp"
+#include "services/garden/options.hpp"
+#include "services/garden/spec/oci_spec.hpp"
+
+namespace concourse::garden {
+
+struct Runtime {
+  std::string program;             // path of crun or runc
+  std::vector<std::string> flags;  // global ones
+  std::string shim;                // path of concourse-shim
+  Machine machine;
+
+  // Finds the OCI runtime (the given one, else crun, else runc: the first that makes a container work here) and copies the init
+  // beside the containers that will use it. Throws Error naming what is missing and the remedy.
+  static Runtime discover(const Options& options);
+
+  // What the shim of a container is told.
+  protocol::shim::Config shim_config(const ContainerSpec& spec, Duration create_limit) const;
+
+  // Removes what the OCI runtime keeps of a container whose shim has gone, and its cgroup.
+  void remove(const std::string& handle, Deadline deadline) const;
+  // Removes the empty cgroup parents; for when no container is left.
+  void remove_cgroup_parents() const;
+};
+
+}  // namespace concourse::garden

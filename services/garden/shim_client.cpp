@@ -1,0 +1,94 @@
+#include "services/garden/shim_client.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <csignal>
+
+#include "common/base/error.hpp"
+#include "common/base/scope_exit.hpp"
+#include "common/base/strings.hpp"
+#include "common/os/file.hpp"
+#include "common/os/process.hpp"
+#include "common/os/unix_socket.hpp"
+#include "common/protocol/shim.hpp"
+#include "services/garden/errors.hpp"
+
+namespace concourse::garden {
+
+namespace {
+
+namespace protocol = concourse::protocol::shim;
+
+std::filesystem::path pid_file(const std::filesystem::path& dir) { return dir / "shim.pid"; }
+
+Json checked(const std::string& body) {
+  Json answer = parse_json(body);
+  if (bool_field(answer, "ok")) return answer;
+  const auto kind = string_field(answer, "kind");
+  const auto error = string_field(answer, "error", "the shim refused without a reason");
+  if (kind == protocol::kExecutableNotFound) throw TypedError::executable_not_found(error);
+  if (kind == protocol::kProcessNotFound) throw TypedError::process_not_found(error.substr(error.rfind(' ') + 1));
+  throw Error(kind == protocol::kConflict ? ErrorKind::conflict : ErrorKind::internal, error);
+}
+
+}  // namespace
+
+Started ShimClient::start(const std::string& shim, Deadline deadline) const {
+  const auto listener = os::listen_unix(protocol::socket_path(dir_));
+  auto [ours, theirs] = os::socket_pair(SOCK_STREAM);
+  // A file, not our own stdout: who reads that to its end must not wait for containers.
+  const auto log = os::open_file(dir_ / "shim.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
+  auto child = os::Child::spawn({.argv = {shim, dir_.string()},
+                                 .env = std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+                                 .fds = {{log.get(), 1}, {log.get(), 2}, {listener.get(), protocol::kListenerFd}, {theirs.get(), protocol::kReportFd}},
+                                 .new_session = true,
+                                 .working_dir = "/"});
+  ScopeExit give_up([&] { child.signal(SIGKILL); });
+  theirs.reset();
+  os::replace_file(pid_file(dir_), std::to_string(child.pid()), 0600);
+  auto report = os::receive_frame(ours.get(), deadline);
+  if (!report) throw Error(ErrorKind::internal, "the shim ended: " + std::string(trim(os::read_file(dir_ / "shim.log").value_or(""))));
+  const Json answer = checked(report->body);
+  if (report->fds.size() != 1) throw Error(ErrorKind::internal, "the shim sent no network namespace");
+  give_up.dismiss();
+  child.detach();  // the main loop reaps it, this Garden's or, after a restart, nobody's
+  return {static_cast<int>(int_field(answer, "pid")), std::move(report->fds[0])};
+}
+
+Json ShimClient::ask(const Json& question, const std::string& raw, const std::vector<int>& fds, Deadline deadline) const {
+  const auto answer = os::call_unix(protocol::socket_path(dir_), dump_json(question) + "\n" + raw, fds, deadline);
+  return checked(answer.body);
+}
+
+void ShimClient::run(const Json& process_spec, const UniqueFd& connection, const std::string& leftover, Deadline deadline) const {
+  ask({{"question", protocol::kRun}, {"process", process_spec}}, leftover, {connection.get()}, deadline);
+}
+
+void ShimClient::attach(const std::string& process_id, const UniqueFd& connection, const std::string& leftover, Deadline deadline) const {
+  ask({{"question", protocol::kAttach}, {"process_id", process_id}}, leftover, {connection.get()}, deadline);
+}
+
+void ShimClient::output(const std::string& stream_id, const std::string& stream, const UniqueFd& connection, Deadline deadline) const {
+  ask({{"question", protocol::kOutput}, {"stream_id", stream_id}, {"stream", stream}}, "", {connection.get()}, deadline);
+}
+
+void ShimClient::stop(bool kill, Deadline deadline) const { ask({{"question", protocol::kStop}, {"kill", kill}}, "", {}, deadline); }
+void ShimClient::destroy(Deadline deadline) const { ask({{"question", protocol::kDestroy}}, "", {}, deadline); }
+Json ShimClient::status(Deadline deadline) const { return ask({{"question", protocol::kStatus}}, "", {}, deadline); }
+
+void ShimClient::kill(Deadline deadline) const {
+  const auto pid = parse_u64(trim(os::read_file(pid_file(dir_), 64).value_or("")));
+  if (!pid) return;
+  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(*pid), 0)));
+  if (!pidfd) return;
+  // The number may belong to somebody else by now: ours has its directory as its argument. Read after the pidfd was opened.
+  const auto command = os::read_file("/proc/" + std::to_string(*pid) + "/cmdline", 1 << 16).value_or("");
+  if (command.find('\0' + dir_.string() + '\0') == std::string::npos) return;
+  syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+  os::wait_for(pidfd.get(), POLLIN, deadline);
+}
+
+}  // namespace concourse::garden

@@ -1,0 +1,42 @@
+// The OCI bundle's config.json of a container.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "common/base/json.hpp"
+#include "services/garden/container_spec.hpp"
+
+namespace concourse::garden {
+
+enum class PrivilegedMode { full, fuse_only, ignore };
+
+// What is the same for all containers of this Garden; found out once.
+struct Machine {
+  std::uint32_t highest_uid = 0, highest_gid = 0;
+  std::vector<std::string> all_capabilities;  // the worker's own
+  bool unified_cgroups = false;               // cgroup v2 only
+  bool cgroup_namespace = false;              // the kernel has them
+  bool swap_accounting = false;
+  PrivilegedMode privileged_mode = PrivilegedMode::full;
+  std::filesystem::path init;                 // the copy of concourse-init
+  std::string cgroup_parent;                  // "/concourse-1a2b3c4d"
+  Json seccomp, fuse_seccomp;
+
+  static Machine discover();
+};
+
+// Inside every container; on the tmpfs that is its /dev, so that nothing of it stays behind in the image's volume.
+inline constexpr const char* kInitPath = "/dev/concourse-init";
+
+// Whether the container shares the host's user namespace.
+bool is_fully_privileged(const ContainerSpec& spec, const Machine& machine);
+
+// `etc` holds the container's hosts, hostname and resolv.conf.
+Json oci_spec(const ContainerSpec& spec, const Machine& machine, const std::filesystem::path& etc);
+
+// At most 63 bytes, as the kernel allows: the handle, or its end.
+std::string hostname_of(const std::string& handle);
+
+}  // namespace concourse::garden

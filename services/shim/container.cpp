@@ -1,0 +1,68 @@
+#include "services/shim/container.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "common/base/error.hpp"
+#include "common/os/file.hpp"
+#include "common/os/unix_socket.hpp"
+
+namespace concourse::shim {
+
+namespace {
+constexpr auto kRemoveLimit = std::chrono::seconds(60);
+}
+
+Container::Container(EventLoop& loop, std::filesystem::path dir)
+    : loop_(loop), dir_(std::move(dir)),
+      config_(protocol::shim::config_from_json(parse_json(os::read_existing_file(protocol::shim::config_path(dir_))))),
+      runtime_(config_, dir_), processes_(loop, dir_, config_.environment, config_.owner) {}
+
+UniqueFd Container::start() {
+  const auto deadline = Deadline::in(std::chrono::milliseconds(config_.create_limit_ms));
+  auto [ours, theirs] = os::socket_pair(SOCK_SEQPACKET);
+  try {
+    pid_ = runtime_.run(theirs, deadline);
+    theirs.reset();
+    auto network = os::open_file("/proc/" + std::to_string(pid_) + "/ns/net", O_RDONLY);
+    processes_.init().open(std::move(ours), processes_, deadline);
+    return network;
+  } catch (const Error&) {
+    try {
+      runtime_.remove(Deadline::in(kRemoveLimit));
+    } catch (const Error& e) {
+      dprintf(STDERR_FILENO, "concourse-shim: after a failed start: %s\n", e.what());
+    }
+    throw;
+  }
+}
+
+Json Container::describe() const {
+  return {{"pid", pid_}, {"running", processes_.container_running()}, {"processes", processes_.describe()}};
+}
+
+void Container::destroy(std::function<void(const std::string* error)> done) {
+  if (destroying_) {
+    const std::string error = "container already being destroyed";
+    return done(&error);
+  }
+  destroying_ = true;
+  processes_.stop(/*kill=*/false, [this, done = std::move(done)] {
+    if (!processes_.container_running()) return remove(done);
+    processes_.on_container_gone([this, done](const std::string&) { remove(done); });
+    processes_.init().quit();
+  });
+}
+
+void Container::remove(const std::function<void(const std::string* error)>& done) {
+  try {
+    runtime_.remove(Deadline::in(kRemoveLimit));
+    done(nullptr);
+  } catch (const Error& e) {
+    destroying_ = false;  // it may be tried again
+    const std::string error = e.what();
+    done(&error);
+  }
+}
+
+}  // namespace concourse::shim

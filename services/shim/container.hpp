@@ -1,0 +1,36 @@
+// The life of one container, in order: start, serve, destroy. Each step names itself in the error it throws.
+#pragma once
+
+#include <filesystem>
+
+#include "common/protocol/shim.hpp"
+#include "services/shim/oci_runtime.hpp"
+#include "services/shim/process_table.hpp"
+
+namespace concourse::shim {
+
+class Container {
+ public:
+  Container(EventLoop& loop, std::filesystem::path dir);
+
+  // Runs the OCI runtime and waits for the init. Returns the container's network namespace.
+  UniqueFd start();
+  ProcessTable& processes() { return processes_; }
+  Json describe() const;
+
+  // Stops the processes (TERM, grace, KILL), ends the init, removes the runtime's record. `done` gets an error text or null.
+  void destroy(std::function<void(const std::string* error)> done);
+
+ private:
+  void remove(const std::function<void(const std::string* error)>& done);
+
+  EventLoop& loop_;
+  const std::filesystem::path dir_;
+  const protocol::shim::Config config_;
+  OciRuntime runtime_;
+  ProcessTable processes_;
+  pid_t pid_ = -1;
+  bool destroying_ = false;
+};
+
+}  // namespace concourse::shim

@@ -1,0 +1,75 @@
+// One output stream of a process: what it wrote, on its way to everybody who reads it.
+//
+//            delivered_                               end_
+//   ………………………|========== buffer ====================|  ← source (pipe or terminal)
+//             ↑ base_      ↑ reader a     ↑ reader b
+//
+// - Every reader gets every byte from where it began. One that attaches while others read begins at end_; one that comes when
+//   nobody reads begins at delivered_: what was handed to nobody is delivered late, what was handed out is never sent again
+//   (the web appends to what it has).
+// - Memory is bounded: with kMaxBuffered bytes owed to the slowest reader (or to nobody) the source isn't read, the pipe fills,
+//   and the process waits. Nothing is dropped.
+// - After the process' exit the source is read until it is empty, then closed: what background children write later belongs
+//   to no process.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <string>
+
+#include "common/base/unique_fd.hpp"
+#include "common/loop/event_loop.hpp"
+
+namespace concourse::shim {
+
+class Output {
+ public:
+  static constexpr std::size_t kMaxBuffered = 1 << 20;
+
+  class Reader {
+   private:
+    friend class Output;
+    std::uint64_t at = 0;     // the next byte it needs
+    UniqueFd connection;      // empty until the client has come for it
+    std::string head;         // sent before the first byte
+    bool blocked = false;     // the socket is full: wait for EPOLLOUT
+    bool closed = false;      // the client has gone, or everything was sent
+    std::function<void()> on_closed;
+  };
+
+  Output(EventLoop& loop, UniqueFd source);
+  ~Output();
+  Output(const Output&) = delete;
+
+  // `on_closed` is called once, when the reader's client has got everything or has gone; never from inside add_reader.
+  Reader& add_reader(std::function<void()> on_closed);
+  // Forgets the reader; what it had not been sent is owed to the next one if nobody else reads.
+  void remove_reader(Reader& reader);
+  // The client has come: `head` first, then the bytes. A second client for the same reader is refused: false.
+  bool connect(Reader& reader, UniqueFd connection, std::string head);
+
+  // The process has exited: read what is left, then end the readers.
+  void process_exited();
+  bool ended() const { return !source_; }
+
+ private:
+  void read_source();
+  void take(const char* data, std::size_t size);
+  void settle();  // moves base_, ends readers, watches the source or not
+  bool pump(Reader& reader);
+  bool send_some(Reader& reader, const char* data, std::size_t size, std::uint64_t& sent);
+  void watch_source(bool on);
+  void close_reader(Reader& reader);
+  void end_source();
+
+  EventLoop& loop_;
+  UniqueFd source_;
+  bool watching_ = false;
+  bool exited_ = false;
+  std::string buffer_;           // bytes [base_, end_)
+  std::uint64_t base_ = 0, end_ = 0, delivered_ = 0;
+  std::list<Reader> readers_;
+};
+
+}  // namespace concourse::shim
