@@ -1,0 +1,65 @@
+#include <doctest/doctest.h>
+
+#include "common/base/error.hpp"
+#include "services/garden/network/address_pool.hpp"
+#include "services/garden/network/etc_files.hpp"
+#include "services/garden/network/firewall.hpp"
+
+using namespace concourse;
+using namespace concourse::garden;
+
+TEST_CASE("address pool: round-robin, the gateway and the ends never, exhaustion named") {
+  AddressPool pool(Ipv4Range::parse("10.1.2.0/29"));
+  CHECK(ipv4_text(pool.gateway()) == "10.1.2.1");
+  std::vector<std::string> got;
+  for (int i = 0; i < 5; ++i) got.push_back(ipv4_text(pool.take()));
+  CHECK(got == std::vector<std::string>{"10.1.2.2", "10.1.2.3", "10.1.2.4", "10.1.2.5", "10.1.2.6"});
+  CHECK_THROWS_WITH_AS(pool.take(), "network pool 10.1.2.0/29 has no free address", Error);
+  pool.give_back(*parse_ipv4("10.1.2.4"));
+  CHECK(ipv4_text(pool.take()) == "10.1.2.4");
+  CHECK_THROWS_AS(pool.take(*parse_ipv4("10.1.2.4")), Error);
+  for (const char* bad : {"10.1.2.0", "10.1.2.1", "10.1.2.7", "10.1.3.1"}) CHECK_THROWS_AS(pool.take(*parse_ipv4(bad)), Error);
+}
+
+TEST_CASE("address pool: networks are checked") {
+  CHECK(Ipv4Range::parse("10.1.2.3/16").text() == "10.1.0.0/16");
+  CHECK(Ipv4Range::parse("1.2.3.4").text() == "1.2.3.4/32");
+  for (const char* bad : {"", "x", "10.0.0.0/33", "10.0.0.0/", "fd00::/8", "10.0.0/8"}) CHECK_THROWS_AS(Ipv4Range::parse(bad), Error);
+  CHECK_THROWS_AS(AddressPool(Ipv4Range::parse("10.0.0.0/31")), Error);
+}
+
+TEST_CASE("resolv.conf: loopback servers are dropped, others and other lines kept") {
+  CHECK(resolv_conf_for_container("nameserver 127.0.0.53\nnameserver 10.0.0.2\n\nsearch a b\n", "", "9.9.9.9") == "nameserver 10.0.0.2\nsearch a b\n");
+  CHECK(resolv_conf_for_container("nameserver 2001:db8::1\n", "", "") == "nameserver 2001:db8::1\n");
+  CHECK(resolv_conf_for_container("nameserver a b\nnameserver\noptions ndots:2\n", "nameserver 1.1.1.1\n", "") == "options ndots:2\n");
+}
+
+TEST_CASE("resolv.conf: with only loopback servers, systemd-resolved's real ones, else the host itself") {
+  CHECK(resolv_conf_for_container("nameserver 127.0.0.53\n", "nameserver 10.0.0.3\nsearch x\n", "9.9.9.9") == "nameserver 10.0.0.3\nsearch x\n");
+  CHECK(resolv_conf_for_container("nameserver ::1\n", "", "9.9.9.9") == "nameserver 9.9.9.9\n");
+}
+
+TEST_CASE("resolv.conf: hermetic is empty, given servers replace the host's") {
+  const EtcSettings given{{}, {"1.1.1.1", "8.8.8.8"}, {"9.9.9.9"}};
+  CHECK(resolv_conf_text(true, given).empty());
+  CHECK(resolv_conf_text(false, given, "/nowhere", "/nowhere") == "nameserver 1.1.1.1\nnameserver 8.8.8.8\nnameserver 9.9.9.9\n");
+  CHECK_THROWS_AS(resolv_conf_text(false, {}, "/nowhere", "/nowhere"), Error);
+}
+
+TEST_CASE("hosts: localhost, the operator's lines, the container itself") {
+  CHECK(hosts_text("h", "10.80.0.7", {{"1.2.3.4 a b"}, {}, {}}) == "127.0.0.1 localhost\n1.2.3.4 a b\n10.80.0.7 h\n");
+  check_host_line("::1 name");
+  for (const char* bad : {"", "1.2.3.4", "name 1.2.3.4"}) CHECK_THROWS_AS(check_host_line(bad), Error);
+}
+
+TEST_CASE("firewall: host access opens the input chain and nothing else") {
+  FirewallRules rules{7, Ipv4Range::parse("10.80.0.0/16"), false, {Ipv4Range::parse("192.168.0.0/16")}, {*parse_ipv4("10.80.0.9")}};
+  const auto closed = Firewall::script("t", rules);
+  CHECK(closed.find("meta iifgroup 7 reject") != std::string::npos);
+  CHECK(closed.find("elements = { 192.168.0.0/16 }") != std::string::npos);
+  CHECK(closed.find("elements = { 10.80.0.9 }") != std::string::npos);
+  rules.allow_host_access = true;
+  const auto open = Firewall::script("t", rules);
+  CHECK(open.find("meta iifgroup 7 reject") == std::string::npos);
+  CHECK(open.find("ip daddr @restricted reject") != std::string::npos);
+}

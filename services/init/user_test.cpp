@@ -1,0 +1,95 @@
+#include "services/init/user.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+using concourse::init::look_up_user;
+using concourse::init::User;
+
+namespace {
+
+struct Files {
+  std::filesystem::path dir = std::filesystem::temp_directory_path() / ("user-test-" + std::to_string(::getpid()));
+  std::string passwd = (dir / "passwd").string(), group = (dir / "group").string();
+
+  Files(const std::string& passwd_text, const std::string& group_text) {
+    std::filesystem::create_directory(dir);
+    std::ofstream(passwd) << passwd_text;
+    std::ofstream(group) << group_text;
+  }
+  ~Files() { std::filesystem::remove_all(dir); }
+
+  std::string problem;
+  std::unique_ptr<User> find(const char* text) {
+    auto user = std::make_unique<User>();
+    char why[256] = "";
+    const bool ok = look_up_user(text, *user, why, sizeof why, passwd.c_str(), group.c_str());
+    problem = why;
+    return ok ? std::move(user) : nullptr;
+  }
+};
+
+constexpr const char* kPasswd =
+    "root:x:0:0:root:/root:/bin/sh\n"
+    "# comment\n"
+    "broken line\n"
+    "app:x:1000:1001:App:/home/app:/bin/sh\n"
+    "nohome:x:7:7:::\n";
+constexpr const char* kGroup = "root:x:0:\napp:x:1001:\nextra:x:50:other,app\nmore:x:51:app\n";
+
+}  // namespace
+
+TEST_CASE("user: by name, with home and supplementary groups") {
+  Files f(kPasswd, kGroup);
+  const auto app = f.find("app");
+  REQUIRE(app);
+  CHECK(app->uid == 1000);
+  CHECK(app->gid == 1001);
+  CHECK(std::string(app->home) == "/home/app");
+  REQUIRE(app->group_count == 2);
+  CHECK(app->groups[0] == 50);
+  CHECK(app->groups[1] == 51);
+}
+
+TEST_CASE("user: by number, in passwd or not") {
+  Files f(kPasswd, kGroup);
+  CHECK(f.find("1000")->gid == 1001);
+  const auto unknown = f.find("4242");
+  REQUIRE(unknown);
+  CHECK(unknown->uid == 4242);
+  CHECK(unknown->gid == 0);
+  CHECK(std::string(unknown->home) == "/");
+  CHECK_FALSE(f.find("4294967296"));
+}
+
+TEST_CASE("user: nobody named means root, and user:group overrides the group") {
+  Files f(kPasswd, kGroup);
+  CHECK(f.find("")->uid == 0);
+  CHECK(std::string(f.find("")->home) == "/root");
+  CHECK(f.find("app:extra")->gid == 50);
+  CHECK(f.find("1000:77")->gid == 77);
+  CHECK(std::string(f.find("nohome")->home) == "/");
+}
+
+TEST_CASE("user: what isn't there is named") {
+  Files f(kPasswd, kGroup);
+  CHECK_FALSE(f.find("ghost"));
+  CHECK(f.problem == "unable to find user ghost: no matching entries in passwd file");
+  CHECK_FALSE(f.find("app:ghosts"));
+  CHECK(f.problem == "unable to find group ghosts: no matching entries in group file");
+}
+
+TEST_CASE("user: an image without files still has a root; very long lines are skipped") {
+  Files f("", "big:x:9:" + std::string(200'000, 'm') + "\napp:x:12:\n");
+  CHECK(f.find("root"));
+  CHECK(f.find("root:app")->gid == 12);
+  std::filesystem::remove(f.passwd);
+  std::filesystem::remove(f.group);
+  CHECK(f.find("root"));
+  CHECK_FALSE(f.find("app"));
+}
