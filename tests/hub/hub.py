@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import uuid
 
 from hub import keys
 from hub.atc.workers import Atc
 from hub.net import Network
 from hub.tsa.server import Tsa
+from hub.web.build import Build
+from hub.web.worker import WorkerClient
 
 log = logging.getLogger("hub")
 
@@ -27,6 +30,10 @@ class Hub:
         self._collect_interval = collect_interval or min(30.0, heartbeat_interval)
         self._collector = None
         self._changed = asyncio.Event()
+        self.containers = {}  # handle → web.worker.Container
+        self.task_caches = {}  # (worker, directory, path) → handle of the volume
+        self._shared_volumes = {}
+        self._clients = {}
 
     @classmethod
     def with_keys_in(cls, directory, **options):
@@ -69,6 +76,25 @@ class Hub:
             return (row or True) if (row.state if row else "") == state else None
 
         return await self.wait_for(reached, timeout, f"worker {name} to be {state or 'gone'}")
+
+    # For steps.
+
+    def build(self, worker, **options):
+        """A new build on that worker; web/build.py has its steps."""
+        return Build(self, worker, **options)
+
+    def client(self, worker):
+        """The APIs of a worker as the web uses them."""
+        if worker not in self._clients:
+            self._clients[worker] = WorkerClient(self, worker)
+        return self._clients[worker]
+
+    def shared_volume(self, key):
+        """The handle of a volume that is made once: of a resource type or of certificates. A lost one gets a new handle."""
+        handle = self._shared_volumes.get(key)
+        if handle is None or handle not in self.atc.volumes.rows:
+            handle = self._shared_volumes[key] = str(uuid.uuid4())
+        return handle
 
     async def _collect(self):
         while True:

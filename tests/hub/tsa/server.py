@@ -30,7 +30,7 @@ class TsaOwner(asyncssh.SSHServer):
         for forward in self._all_forwards:
             forward.close()
         self.hub.tsa.connections.discard(self._connection)
-        log.info("connection closed%s", f": {exc}" if exc else "")
+        log.debug("connection closed%s", f": {exc}" if exc else "")
 
     def begin_auth(self, _username):
         return True

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hub.web.http import HttpError, _host, head, read_body, read_head
+from hub.web.http import HttpError, head, host_of, read_body, read_head
 
 IDLE = 90.0
 
@@ -30,7 +30,7 @@ class KeepAliveGarden:
 
     async def _exchange(self, stream, path):
         try:
-            stream.write(head("GET", path, _host(self._address), [("Accept-Encoding", "gzip")]))
+            stream.write(head("GET", path, host_of(self._address), [("Accept-Encoding", "gzip")]))
             await stream.drain()
             response = await read_head(stream.reader)
             response.body = b"".join([piece async for piece in read_body(stream.reader, response)])

@@ -14,6 +14,7 @@ class Response:
     status: int
     headers: dict  # names in lower case
     body: bytes = b""
+    version: str = "HTTP/1.1"
 
     def json(self):
         return json.loads(self.body)
@@ -47,7 +48,7 @@ async def read_head(reader):
     for line in filter(None, lines):
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
-    return Response(int(parts[1]), headers)
+    return Response(int(parts[1]), headers, version=parts[0])
 
 
 async def read_body(reader, response):
@@ -104,7 +105,7 @@ async def open_request(network, address, method, path, body=None, pieces=None, c
     headers += [("Accept-Encoding", accept), ("Connection", "close")]
     stream = await network.dial(address)
     try:
-        stream.write(head(method, path, _host(address), headers) + (body or b""))
+        stream.write(head(method, path, host_of(address), headers) + (body or b""))
         if pieces is not None:
             await _send_chunked(stream, pieces)
         await stream.drain()
@@ -141,5 +142,5 @@ async def _send_chunked(stream, pieces):
             raise
 
 
-def _host(address):
+def host_of(address):
     return "worker" if address.startswith("unix:") else address.removeprefix("tcp:")
