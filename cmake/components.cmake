@@ -1,5 +1,8 @@
 # component(NAME DIRECTORY LIBRARIES...): a static library of the *.cpp directly in DIRECTORY and in its sub-folders, less
-# main.cpp and *_test.cpp; those tests become the program NAME-tests, run by ctest.
+# main.cpp and *_test.cpp; those tests become the program NAME-tests, run by ctest. The target unit-tests builds them all.
+if(CONCOURSE_TESTS)
+  add_custom_target(unit-tests)
+endif()
 function(component name directory)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${directory}/*.cpp)
   set(tests ${sources})
@@ -16,6 +19,7 @@ function(component name directory)
     add_executable(${name}-tests ${tests} ${CMAKE_SOURCE_DIR}/common/testing/main.cpp)
     target_link_libraries(${name}-tests PRIVATE ${name} doctest::doctest)
     add_test(NAME ${name} COMMAND ${name}-tests)
+    add_dependencies(unit-tests ${name}-tests)
   endif()
 endfunction()
 

@@ -1,0 +1,109 @@
+"""What a test may not leave behind: processes, mounts, network namespaces and devices, firewall rules, cgroups, loop devices,
+files in /run. Looks at the sandbox's own namespaces (tests/sandbox), so that nothing of the rest of the machine shows."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+PATIENCE = 10.0  # seconds: the kernel removes network namespaces and mounts of dead processes in its own time
+
+
+def snapshot():
+    """{kind: {key: words for people}}."""
+    return {"process": _processes(), "mount": _mounts(), "network device": _links(), "firewall table": _rules(),
+            "cgroup": _cgroups(), "loop device": _loops(), "file in /run": _run_files()}
+
+
+def left_since(before):
+    """Lines about everything that is there now and wasn't; waits a while for what is on its way out."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        now = snapshot()
+        lines = [f"{kind} {words}" for kind in now for key, words in now[kind].items() if key not in before[kind]]
+        if not lines or time.monotonic() > deadline:
+            return lines
+        time.sleep(0.05)
+
+
+def clean(before):
+    """Makes room for the next test after a leak has been told: ends processes and takes mounts away."""
+    now = snapshot()
+    for pid, _ in now["process"].keys() - before["process"].keys():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    for mount in sorted(now["mount"].keys() - before["mount"].keys(), reverse=True):
+        subprocess.run(["umount", "-l", mount], check=False)
+
+
+def _processes():
+    found = {}
+    own = os.getpid()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == own:
+            continue
+        try:
+            stat = (entry / "stat").read_text()
+            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            continue
+        name, fields = stat[stat.index("(") + 1:stat.rindex(")")], stat[stat.rindex(")") + 2:].split()
+        # A zombie of pid 1 is about to be reaped; one of ours is a child that the test hasn't waited for.
+        if fields[0] == "Z" and fields[1] == "1":
+            continue
+        found[(entry.name, fields[19])] = f"{entry.name}: {words or name} ({fields[0]})"
+    return found
+
+
+def _mounts():
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return {line.split()[4]: f"{line.split()[4]} ({line.split(' - ')[1]})" for line in lines}
+
+
+def _links():
+    links = json.loads(_output("ip", "-j", "link") or "[]")
+    return {link["ifname"]: link["ifname"] for link in links}
+
+
+def _rules():
+    listed = json.loads(_output("nft", "-j", "list", "ruleset") or "{}").get("nftables", [])
+    found = {}
+    for item in listed:
+        for kind in ("table", "chain", "rule", "set", "map"):
+            if kind in item:
+                part = {key: value for key, value in item[kind].items() if key not in ("handle",)}
+                text = json.dumps(part, sort_keys=True)
+                found[text] = f"{kind} {text[:300]}"
+    return found
+
+
+def _cgroups():
+    return {path: path for path, _, _ in os.walk("/sys/fs/cgroup")}
+
+
+def _loops():
+    # The machine's: those of other people's files are none of ours.
+    base, found = os.environ.get("CONCOURSE_TEST_TMP", "/"), {}
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            file = backing.read_text().strip()
+        except OSError:
+            continue
+        if file.startswith(base):
+            found[str(backing)] = f"{backing.parts[3]} of {file}"
+    return found
+
+
+def _run_files():
+    return {os.path.join(folder, name): os.path.join(folder, name) for folder, folders, names in os.walk("/run")
+            for name in folders + names}
+
+
+def _output(*command):
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {result.stderr.strip()}")
+    return result.stdout

@@ -1,0 +1,16 @@
+"""Waiting for something that gives no event of its own."""
+
+import time
+
+PATIENCE = 30.0  # seconds: generous, because machines are slow and busy
+
+
+def wait_until(condition, what, timeout=PATIENCE):
+    """Returns the first true value of `condition()`; fails naming `what` when there is none in time."""
+    deadline = time.monotonic() + timeout
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout:g} s for {what}")
+        time.sleep(0.02)
