@@ -8,17 +8,23 @@
 
 namespace concourse::config {
 
-Group common_group();             // runtime-dir, log-level, log-format: every service
-Group work_dir_group();           // work-dir: every service with state
-Group worker_group();             // name, tag, team, proxies, sweepers, rebalance, drain, resource-types …: the beacon
-Group garden_listen_group();      // bind-ip, bind-port, external-garden-url, debug-bind-*
-Group healthcheck_group();        // healthcheck-*
-Group tsa_group();                // tsa-host, tsa-public-key, tsa-worker-private-key
-Group runtime_group();            // runtime, oci-runtime
+Group common_group();         // runtime-dir, log-level, log-format: every service
+Group work_dir_group();       // work-dir: every service with state
+Group worker_group();         // name, tag, team, proxies, sweepers, rebalance, drain, resource-types …: the beacon
+Group garden_listen_group();  // bind-ip, bind-port, external-garden-url, debug-bind-*
+Group healthcheck_group();    // healthcheck-*
+Group tsa_group();            // tsa-host, tsa-public-key, tsa-worker-private-key
+Group runtime_group();        // runtime, oci-runtime
 Group containerd_group();
 Group containerd_network_group();
 Group garden_group();
 Group baggageclaim_group();
 Group tracing_group();
+
+// What each service takes. Its own parser and the supervisor, which passes the given values on, read the same list.
+std::vector<Group> garden_groups();
+std::vector<Group> baggageclaim_groups();
+std::vector<Group> beacon_groups();
+std::vector<Group> healthcheck_groups();
 
 }  // namespace concourse::config

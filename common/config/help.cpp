@@ -33,13 +33,14 @@ std::string help_text(const Program& program) {
     out += "\n" + std::string(group.title) + ":\n";
     for (const auto& option : group.options) {
       if (option.hidden) continue;
-      std::string flag = "  --" + std::string(option.name) + (option.type == Type::boolean ? "" : "=");
+      std::string flag = option.short_name != 0 ? std::string("  -") + option.short_name + ", --" : "  --";
+      flag += std::string(option.name) + (option.type == Type::boolean ? "" : "=");
       flag.resize(std::max(flag.size() + 1, kColumn), ' ');
       out += flag + describe(option) + "\n";
     }
   }
-  out += "\nHelp:\n  --help" + std::string(kColumn - 8, ' ') + "Print this and exit.\n  --version" + std::string(kColumn - 11, ' ') +
-         "Print the version and exit.\n";
+  out += "\nHelp:\n  --help" + std::string(kColumn - 8, ' ') + "Print this and exit.\n  --version" +
+         std::string(kColumn - 11, ' ') + "Print the version and exit.\n";
   if (!program.example.empty()) out += "\nExample:\n" + std::string(program.example) + "\n";
   return out;
 }

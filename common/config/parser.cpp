@@ -1,86 +1,20 @@
 #include "common/config/parser.hpp"
 
-#include <arpa/inet.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <optional>
+#include <set>
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "common/config/canonical.hpp"
 #include "common/version.hpp"
 
 namespace concourse::config {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 Error problem(const std::string& text) { return Error(ErrorKind::usage, text); }
-
-std::optional<bool> parse_boolean(std::string_view text) {
-  for (const auto* yes : {"1", "t", "T", "true", "TRUE", "True"})
-    if (text == yes) return true;
-  for (const auto* no : {"0", "f", "F", "false", "FALSE", "False"})
-    if (text == no) return false;
-  return std::nullopt;
-}
-
-bool is_directory(const fs::path& path) {
-  struct stat st{};
-  return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-// Checks one value and brings it into its canonical form. Throws Error whose text ends a sentence that began with the flag.
-std::string canonical(const Option& option, const std::string& value) {
-  switch (option.type) {
-    case Type::text:
-    case Type::list:
-    case Type::map: return value;
-    case Type::boolean: {
-      const auto b = parse_boolean(value);
-      if (!b) throw problem("'" + value + "' is neither true nor false");
-      return *b ? "true" : "false";
-    }
-    case Type::integer:
-      if (!parse_i64(value)) throw problem("'" + value + "' is not a whole number");
-      return value;
-    case Type::port:
-      if (parse_u64(value).value_or(65536) > 65535) throw problem("'" + value + "' is not a port (0-65535)");
-      return value;
-    case Type::duration: parse_duration(value); return value;
-    case Type::ip: {
-      unsigned char buffer[16];
-      if (inet_pton(AF_INET, value.c_str(), buffer) != 1 && inet_pton(AF_INET6, value.c_str(), buffer) != 1)
-        throw problem("'" + value + "' is not an IP address");
-      return value;
-    }
-    case Type::directory:
-      if (fs::exists(value) && !is_directory(value)) throw problem("'" + value + "' is not a directory");
-      return fs::absolute(value).lexically_normal().string();
-    case Type::file:
-      if (!fs::exists(value)) throw problem("'" + value + "' does not exist");
-      if (is_directory(value)) throw problem("'" + value + "' is a directory, not a file");
-      if (::access(value.c_str(), R_OK) != 0) throw problem("'" + value + "' can't be read");
-      return fs::absolute(value).lexically_normal().string();
-    case Type::url: {
-      const auto colon = value.find("://");
-      if (colon == std::string::npos || colon == 0) throw problem("missing scheme in '" + value + "'");
-      if (value.size() <= colon + 3 || value[colon + 3] == '/') throw problem("missing host in '" + value + "'");
-      return value.ends_with('/') ? value.substr(0, value.size() - 1) : value;
-    }
-    case Type::choice:
-      if (std::find(option.choices.begin(), option.choices.end(), value) == option.choices.end())
-        throw problem("'" + value + "' is not one of " + join({option.choices.begin(), option.choices.end()}, ", "));
-      return value;
-  }
-  return value;
-}
-
-bool many(const Option& option) { return option.type == Type::list || option.type == Type::map; }
 
 class Parser {
  public:
@@ -88,6 +22,7 @@ class Parser {
     for (const auto& group : program.groups)
       for (const auto& option : group.options) {
         options_[std::string(option.name)] = &option;
+        if (option.short_name != 0) short_names_[option.short_name] = option.name;
         auto& entry = values_.entries_[std::string(option.name)];
         entry.type = option.type;
         if (option.value.empty()) continue;
@@ -96,11 +31,13 @@ class Parser {
       }
   }
 
+  bool knows(const std::string& name) const { return options_.contains(name); }
+
   void read_environment(const Environment& environment) {
     for (const auto& [name, option] : options_) {
       const auto variable = variable_of(*option);
       const auto found = environment.find(variable);
-      if (found == environment.end()) continue;
+      if (found == environment.end() || attempted_.contains(name)) continue;
       if (found->second.empty()) {  // a compose file's `VAR=`: nobody means "an empty list element" or "true" by it
         if (option->type != Type::text) values_.warnings.push_back(variable + " is set but empty: ignored");
         continue;
@@ -121,7 +58,7 @@ class Parser {
         continue;
       }
       const auto equals = word.find('=');
-      const auto name = word.starts_with("--") ? word.substr(2, equals == std::string::npos ? equals : equals - 2) : "";
+      const auto name = name_of(word, equals);
       const auto found = options_.find(name);
       if (found == options_.end()) {
         problems_.push_back("unknown flag '" + word.substr(0, equals) + "'");
@@ -147,19 +84,26 @@ class Parser {
   Values finish() {
     for (const auto& [name, option] : options_) {
       const auto& entry = values_.entries_.at(name);
-      if (option->required && entry.values.empty())
+      if (option->required && entry.values.empty() && !attempted_.contains(name))
         problems_.push_back("the required flag --" + name + " (or $" + variable_of(*option) + ") was not given");
       if (!option->instead.empty() && entry.source != Source::fallback)
-        values_.warnings.push_back("--" + name + " has no effect: " + std::string(option->instead));
+        values_.warnings.push_back((entry.source == Source::environment ? variable_of(*option) : "--" + name) +
+                                   " has no effect: " + std::string(option->instead));
     }
     if (!problems_.empty()) throw problem(join(problems_, "; "));
     return std::move(values_);
   }
 
  private:
-  static bool looks_like_flag(const std::string& word) {
-    return word.size() > 1 && word[0] == '-' && !parse_i64(word);
+  // The long name in `--name`, `--name=value`, `-n` and `-n=value`; empty for anything else.
+  std::string name_of(const std::string& word, std::size_t equals) const {
+    const auto flag = word.substr(0, equals);
+    if (flag.starts_with("--")) return flag.substr(2);
+    const auto found = flag.size() == 2 ? short_names_.find(flag[1]) : short_names_.end();
+    return found == short_names_.end() ? "" : std::string(found->second);
   }
+
+  static bool looks_like_flag(const std::string& word) { return word.size() > 1 && word[0] == '-' && !parse_i64(word); }
 
   // Shells and unit files sometimes leave quotes around a value; the peer strips double ones.
   static std::string unquoted(const std::string& text) {
@@ -167,6 +111,7 @@ class Parser {
   }
 
   void store(const Option& option, const std::vector<std::string>& texts, Source source, const std::string& where) {
+    attempted_.insert(std::string(option.name));
     std::vector<std::string> checked;
     for (const auto& text : texts) {
       try {
@@ -181,6 +126,8 @@ class Parser {
 
   bool words_allowed_;
   std::map<std::string, const Option*> options_;
+  std::map<char, std::string_view> short_names_;
+  std::set<std::string> attempted_;  // options that were given, well or badly
   Values values_;
   std::vector<std::string> problems_;
 };
@@ -197,17 +144,18 @@ Environment current_environment() {
   return environment;
 }
 
-Values parse(const Program& program, const std::vector<std::string>& arguments, const Environment& environment, bool words_allowed) {
+Values parse(const Program& program, const std::vector<std::string>& arguments, const Environment& environment,
+             bool words_allowed) {
   Parser parser(program, words_allowed);
-  for (const auto& word : arguments) {
-    if (word == "--") break;
-    if (word == "--help" || word == "-h") std::fputs(help_text(program).c_str(), stdout);
-    else if (word == "--version" ) std::printf("%s\n", kVersion);
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    if (arguments[i] == "--help" || arguments[i] == "-h") std::fputs(help_text(program).c_str(), stdout);
+    // The peer's worker has a hidden flag of that name with a value; the question for the version is the bare word.
+    else if (arguments[i] == "--version" && (i + 1 == arguments.size() || !parser.knows("version"))) std::printf("%s\n", kVersion);
     else continue;
     throw HelpShown();
   }
-  parser.read_environment(environment);
   parser.read_arguments(arguments);
+  parser.read_environment(environment);
   return parser.finish();
 }
 

@@ -19,7 +19,12 @@ const Program kProgram{
                  {.name = "wait", .type = Type::duration, .value = "30s", .help = "How long."},
                  {.name = "port", .type = Type::port, .value = "7777"},
                  {.name = "kind", .type = Type::choice, .value = "a", .choices = {"a", "b"}},
-                 {.name = "proxy", .env = "http_proxy"},
+                 {.name = "proxy", .env = "http_proxy", .secret = true},
+                 {.name = "file", .short_name = 'f'},
+                 {.name = "many", .type = Type::integer, .value = "3", .at_least = "1"},
+                 {.name = "pause", .type = Type::duration, .value = "1s", .at_least = "10ms"},
+                 {.name = "host", .type = Type::list, .element = Type::host_port},
+                 {.name = "net", .type = Type::list, .element = Type::cidr},
                  {.name = "old", .instead = "use --name"}}}},
 };
 
@@ -69,6 +74,39 @@ TEST_CASE("config: every problem is named, with the flag and the variable it cam
   CHECK(problem({"stray"}) == "unexpected argument 'stray'");
   CHECK(problem({}, {{"CONCOURSE_KIND", "c"}}) == "$CONCOURSE_KIND (flag --kind): 'c' is not one of a, b");
   CHECK(problem({"--nope", "--port=x"}).find("; ") != std::string::npos);
+}
+
+TEST_CASE("config: a value below the smallest allowed one is refused") {
+  CHECK(problem({"--many=0"}) == "flag --many: '0' is too small: at least 1");
+  CHECK(problem({"--pause", "0"}) == "flag --pause: '0' is too short: at least 10ms");
+  CHECK(problem({"--pause", "-5s"}) == "flag '--pause' needs a value; unknown flag '-5s'");
+  CHECK(problem({"--pause=-5s"}) == "flag --pause: '-5s' is too short: at least 10ms");
+}
+
+TEST_CASE("config: the elements of a list are checked") {
+  CHECK(problem({"--host=web"}) == "flag --host: 'web' has no port; write web:2222");
+  CHECK(problem({"--host=::1"}) == "flag --host: '::1' has no port; write [::1]:2222");
+  CHECK(problem({"--host=web:x"}) == "flag --host: 'web:x' is not host:port");
+  CHECK(problem({}, {{"CONCOURSE_NET", "10.0.0.0/8,10.0.0.0/33"}}) ==
+        "$CONCOURSE_NET (flag --net): '10.0.0.0/33' is not a network such as 10.80.0.0/16");
+  CHECK(parse(kProgram, {"--net=10.1.2.3", "--net=fd00::/8"}, {}).list("net") == std::vector<std::string>{"10.1.2.3/32", "fd00::/8"});
+}
+
+TEST_CASE("config: a value on the command line hides a bad one in the environment") {
+  CHECK(parse(kProgram, {"--port=1"}, {{"CONCOURSE_PORT", "x"}}).port("port") == 1);
+}
+
+TEST_CASE("config: short flags") {
+  CHECK(parse(kProgram, {"-f", "x"}, {}).text("file") == "x");
+  CHECK(parse(kProgram, {"-f=x"}, {}).text("file") == "x");
+  CHECK(problem({"-x"}) == "unknown flag '-x'");
+  CHECK(problem({"-file"}) == "unknown flag '-file'");
+}
+
+TEST_CASE("config: what may be secret goes into the environment of another program, never into its arguments") {
+  const auto values = parse(kProgram, {"--proxy=http://user:password@host", "--old=1"}, {});
+  CHECK(values.to_arguments(kProgram.groups).empty());
+  CHECK(values.to_environment(kProgram.groups) == std::vector<std::string>{"http_proxy=http://user:password@host"});
 }
 
 TEST_CASE("config: an option without effect is accepted and says what to use") {

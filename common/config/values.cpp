@@ -33,10 +33,19 @@ std::vector<std::string> Values::to_arguments(const std::vector<Group>& groups) 
   for (const auto& group : groups)
     for (const auto& option : group.options) {
       const auto& e = entry(option.name);
-      if (e.source == Source::fallback) continue;
+      if (e.source == Source::fallback || option.secret || !option.instead.empty()) continue;
       for (const auto& value : e.values) arguments.push_back("--" + std::string(option.name) + "=" + value);
     }
   return arguments;
+}
+
+std::vector<std::string> Values::to_environment(const std::vector<Group>& groups) const {
+  std::vector<std::string> variables;
+  for (const auto& group : groups)
+    for (const auto& option : group.options)
+      if (option.secret && option.instead.empty() && given(option.name))
+        variables.push_back(variable_of(option) + "=" + join(list(option.name), ","));
+  return variables;
 }
 
 }  // namespace concourse::config

@@ -31,8 +31,10 @@ class Values {
   bool given(std::string_view name) const { return source(name) != Source::fallback; }
   bool knows(std::string_view name) const { return entries_.contains(std::string(name)); }
 
-  // `--name=value` words that give another program with the same options the same values. Only those that were given.
+  // `--name=value` words that give another program with the same options the same values. Only those that were given and
+  // have an effect. Secret ones, which `ps` must not show, are in to_environment() instead, as NAME=value.
   std::vector<std::string> to_arguments(const std::vector<Group>& groups) const;
+  std::vector<std::string> to_environment(const std::vector<Group>& groups) const;
 
   struct Entry {
     std::vector<std::string> values;  // one for a scalar

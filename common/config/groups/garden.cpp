@@ -2,24 +2,113 @@
 
 namespace concourse::config {
 
-// The first six are the peer's flags; the others are those of gdn that the peer takes from CONCOURSE_GARDEN_* only.
+namespace {
+
+// Options of the peer's `gdn server` that have no meaning for a Garden without images, assets and helper binaries. The ini
+// file and CONCOURSE_GARDEN_* may name them. Those that would loosen or change what an operator relies on (network-plugin,
+// disable-privileged-containers, apparmor …) are not here: naming one is an error, never silently without effect.
+constexpr std::string_view kWithoutEffect[] = {"garden-assets-dir",
+                                               "garden-bind-ip",
+                                               "garden-bind-port",
+                                               "garden-bind-socket",
+                                               "garden-cleanup-process-dirs-on-wait",
+                                               "garden-console-sockets-path",
+                                               "garden-dadoo-bin",
+                                               "garden-debug-bind-ip",
+                                               "garden-debug-bind-port",
+                                               "garden-depot",
+                                               "garden-docker-registry",
+                                               "garden-dropsonde-destination",
+                                               "garden-dropsonde-origin",
+                                               "garden-graph",
+                                               "garden-graph-cleanup-threshold-in-megabytes",
+                                               "garden-init-bin",
+                                               "garden-insecure-docker-registry",
+                                               "garden-iptables-bin",
+                                               "garden-iptables-restore-bin",
+                                               "garden-log-level",
+                                               "garden-metrics-emission-interval",
+                                               "garden-no-image-plugin",
+                                               "garden-nstar-bin",
+                                               "garden-persistent-image",
+                                               "garden-port-pool-properties-path",
+                                               "garden-port-pool-size",
+                                               "garden-port-pool-start",
+                                               "garden-properties-path",
+                                               "garden-runtime-plugin",
+                                               "garden-runtime-plugin-extra-arg",
+                                               "garden-skip-setup",
+                                               "garden-tag",
+                                               "garden-tar-bin"};
+
+std::string_view instead_of(std::string_view name) {
+  if (name == "garden-log-level") return "use --log-level";
+  if (name.starts_with("garden-bind-")) return "use --bind-ip and --bind-port";
+  if (name.starts_with("garden-runtime-plugin")) return "use --oci-runtime";
+  if (name.starts_with("garden-debug-")) return "ask the service with concourse-workerctl status";
+  return "this Garden has no use for it";
+}
+
+}  // namespace
+
 Group garden_group() {
-  return {"Guardian Configuration",
-          {{.name = "garden-bin", .help = "Path to a garden server executable to run instead of our own (non-absolute names get resolved from $PATH)."},
-           {.name = "garden-request-timeout", .type = Type::duration, .value = "5m", .help = "How long to wait for requests to the Garden server to complete. 0 means no timeout."},
-           {.name = "garden-config", .type = Type::file, .help = "Path to a config file (ini, section [server]) to use for the Garden backend."},
-           {.name = "garden-dns-proxy-enable", .type = Type::boolean, .help = "Enable proxy DNS server. Note: this will enable containers to access the host network."},
-           {.name = "garden-network-pool", .value = "10.80.0.0/16", .help = "Network range to use for dynamically allocated container subnets."},
-           {.name = "garden-max-containers", .type = Type::integer, .value = "250", .help = "Maximum container capacity. 0 means no limit."},
-           {.name = "garden-dns-server", .type = Type::list, .help = "DNS server IP address to use instead of the host's. Can be specified multiple times."},
-           {.name = "garden-additional-dns-server", .type = Type::list, .help = "DNS server IP address to add to the host's. Can be specified multiple times."},
-           {.name = "garden-additional-host-entry", .type = Type::list, .help = "Line to add to containers' /etc/hosts. Can be specified multiple times."},
-           {.name = "garden-allow-host-access", .type = Type::boolean, .help = "Allow containers to reach the host's network."},
-           {.name = "garden-deny-network", .type = Type::list, .help = "Network range that containers can't reach. Can be specified multiple times."},
-           {.name = "garden-deny-networks", .type = Type::list, .help = "As --garden-deny-network.", .hidden = true},
-           {.name = "garden-external-ip", .type = Type::ip, .help = "IP address to use to reach container's mapped ports. Autodetected if not specified."},
-           {.name = "garden-mtu", .type = Type::integer, .value = "0", .help = "MTU size for container network interfaces. 0 is the MTU of the interface used for outbound access by the host."},
-           {.name = "garden-default-grace-time", .type = Type::duration, .value = "0", .help = "Default time after which an idle container is destroyed; 0 for never."}}};
+  Group group{
+      "Guardian Configuration",
+      {{.name = "garden-bin", .help = "gdn to run in place of our own Garden: a name in PATH or a path."},
+       {.name = "garden-request-timeout",
+        .type = Type::duration,
+        .value = "5m",
+        .help = "Time within which Garden must answer the worker itself; 0 for no limit.",
+        .at_least = "0"},
+       {.name = "garden-config",
+        .type = Type::file,
+        .help = "Ini file with a section [server] of the options below, without 'garden-'."},
+       {.name = "garden-dns-proxy-enable",
+        .type = Type::boolean,
+        .help = "Run a DNS proxy for containers on the host; lets containers reach the host."},
+       {.name = "garden-network-pool",
+        .type = Type::cidr,
+        .value = "10.80.0.0/16",
+        .help = "Network from which containers get their addresses."},
+       {.name = "garden-max-containers",
+        .type = Type::integer,
+        .value = "250",
+        .help = "Most containers at a time; 0 for no limit.",
+        .at_least = "0"},
+       {.name = "garden-dns-server",
+        .type = Type::list,
+        .help = "Name server of containers in place of the host's. May be repeated.",
+        .element = Type::ip},
+       {.name = "garden-additional-dns-server",
+        .type = Type::list,
+        .help = "Name server of containers behind the host's. May be repeated.",
+        .element = Type::ip},
+       {.name = "garden-additional-host-entry",
+        .type = Type::list,
+        .help = "Line 'IP NAME' for the containers' /etc/hosts. May be repeated."},
+       {.name = "garden-allow-host-access", .type = Type::boolean, .help = "Containers can reach the host."},
+       {.name = "garden-deny-network",
+        .type = Type::list,
+        .help = "Network that containers can't reach. May be repeated.",
+        .element = Type::cidr},
+       {.name = "garden-deny-networks",
+        .type = Type::list,
+        .help = "As --garden-deny-network.",
+        .element = Type::cidr,
+        .hidden = true},
+       {.name = "garden-external-ip", .type = Type::ip, .help = "Address of the host towards the outside; detected if not given."},
+       {.name = "garden-mtu",
+        .type = Type::integer,
+        .value = "0",
+        .help = "MTU of the containers' interfaces; 0 for that of the host's interface to the outside.",
+        .at_least = "0"},
+       {.name = "garden-default-grace-time",
+        .type = Type::duration,
+        .value = "0",
+        .help = "Idle time after which a container that names none is destroyed; 0 for never.",
+        .at_least = "0"}}};
+  for (const auto name : kWithoutEffect) group.options.push_back({.name = name, .hidden = true, .instead = instead_of(name)});
+  return group;
 }
 
 }  // namespace concourse::config
