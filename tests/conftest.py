@@ -62,7 +62,7 @@ def nothing_left(nothing_left_of_the_session):
 def disk():
     """A directory on a real disk (an overlay can't be the upper layer of another), removed at the end."""
     base = os.environ.get("CONCOURSE_TEST_TMP")
-    path = Path(tempfile.mkdtemp(prefix="cw-", dir=base or "/var/tmp"))
+    path = _open_dir(tempfile.mkdtemp(prefix="cw-", dir=base or "/var/tmp"))
     os.environ.setdefault("CONCOURSE_TEST_TMP", str(path))
     yield path
     shutil.rmtree(path)
@@ -71,7 +71,7 @@ def disk():
 @pytest.fixture
 def scratch(disk):
     """An empty directory on a real disk for one test."""
-    path = Path(tempfile.mkdtemp(dir=disk))
+    path = _open_dir(tempfile.mkdtemp(dir=disk))
     yield path
     _remove(path)
 
@@ -79,9 +79,15 @@ def scratch(disk):
 @pytest.fixture
 def run_dir(sandboxed):
     """A short path on a tmpfs for sockets."""
-    path = Path(tempfile.mkdtemp(prefix="cw", dir="/run"))
+    path = _open_dir(tempfile.mkdtemp(prefix="cw", dir="/run"))
     yield path
     _remove(path)
+
+
+def _open_dir(path):
+    """The root of an unprivileged container is nobody on the host, and has to reach its files."""
+    os.chmod(path, 0o755)
+    return Path(path)
 
 
 def _remove(path):

@@ -25,9 +25,7 @@ int hex_digit(char c) {
   return -1;
 }
 
-bool is_word(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
-}
+bool is_word(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-'; }
 
 void random_bytes(unsigned char* out, std::size_t n) {
   // Up to 256 bytes are never cut short and never interrupted once the pool is ready (getrandom(2)).

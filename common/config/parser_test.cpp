@@ -89,7 +89,8 @@ TEST_CASE("config: the elements of a list are checked") {
   CHECK(problem({"--host=web:x"}) == "flag --host: 'web:x' is not host:port");
   CHECK(problem({}, {{"CONCOURSE_NET", "10.0.0.0/8,10.0.0.0/33"}}) ==
         "$CONCOURSE_NET (flag --net): '10.0.0.0/33' is not a network such as 10.80.0.0/16");
-  CHECK(parse(kProgram, {"--net=10.1.2.3", "--net=fd00::/8"}, {}).list("net") == std::vector<std::string>{"10.1.2.3/32", "fd00::/8"});
+  CHECK(parse(kProgram, {"--net=10.1.2.3", "--net=fd00::/8"}, {}).list("net") ==
+        std::vector<std::string>{"10.1.2.3/32", "fd00::/8"});
 }
 
 TEST_CASE("config: a value on the command line hides a bad one in the environment") {

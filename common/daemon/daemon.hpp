@@ -24,7 +24,7 @@ class Context {
  public:
   Context(std::string name, std::vector<std::string> arguments);
 
-  const std::string& name() const { return name_; }                          // "concourse-garden"
+  const std::string& name() const { return name_; }                         // "concourse-garden"
   const std::vector<std::string>& arguments() const { return arguments_; }  // without argv[0]
   EventLoop& loop() { return loop_; }
   Listeners& listeners() { return listeners_; }

@@ -30,7 +30,7 @@ State& state() {
     fresh->logger = std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stdout_sink_mt>());
     fresh->logger->set_pattern("%v");
     fresh->logger->set_level(spdlog::level::trace);
-    fresh->logger->flush_on(spdlog::level::trace);  // a line must not be lost with the process
+    fresh->logger->flush_on(spdlog::level::trace);                // a line must not be lost with the process
     fresh->logger->set_error_handler([](const std::string&) {});  // stdout is gone: nothing to tell anybody with
     return fresh;
   }();
@@ -53,10 +53,10 @@ Now now() {
 
 std::string as_json(Level level, std::string_view event, Fields fields) {
   const auto t = now();
-  std::string line = fmt::format(R"({{"timestamp":"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z","level":"{}","source":{},"message":{},"data":{{)",
-                                 t.utc.tm_year + 1900, t.utc.tm_mon + 1, t.utc.tm_mday, t.utc.tm_hour, t.utc.tm_min, t.utc.tm_sec,
-                                 t.nanoseconds, name_of(level), Value(state().source).json(),
-                                 Value(state().source + "." + std::string(event)).json());
+  std::string line =
+      fmt::format(R"({{"timestamp":"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z","level":"{}","source":{},"message":{},"data":{{)",
+                  t.utc.tm_year + 1900, t.utc.tm_mon + 1, t.utc.tm_mday, t.utc.tm_hour, t.utc.tm_min, t.utc.tm_sec, t.nanoseconds,
+                  name_of(level), Value(state().source).json(), Value(state().source + "." + std::string(event)).json());
   bool first = true;
   for (const auto& field : fields) {
     if (!first) line += ',';
@@ -116,7 +116,8 @@ Format default_format() { return isatty(STDOUT_FILENO) != 0 ? Format::text : For
 void write(Level level, std::string_view event, Fields fields) {
   auto& s = state();
   if (level < s.level.load(std::memory_order_relaxed)) return;
-  s.logger->log(spdlog::level::info, "{}", s.format == Format::json ? as_json(level, event, fields) : as_text(level, event, fields));
+  s.logger->log(spdlog::level::info, "{}",
+                s.format == Format::json ? as_json(level, event, fields) : as_text(level, event, fields));
 }
 
 }  // namespace concourse::log

@@ -2,7 +2,8 @@
 //
 //   log::info("container created", {{"handle", handle}, {"ms", elapsed}});
 //
-// json: {"timestamp":"2026-08-07T10:00:00.123456789Z","level":"info","source":"garden","message":"garden.container created","data":{…}}
+// json: {"timestamp":"2026-08-07T10:00:00.123456789Z","level":"info","source":"garden","message":"garden.container
+// created","data":{…}}
 //       the five keys of the Go worker's log, so that what reads those logs reads these.
 // text: 10:00:00.123 info  garden  container created  handle=… ms=…
 //

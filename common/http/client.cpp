@@ -52,7 +52,8 @@ Answer call(const Endpoint& endpoint, const std::string& method, const std::stri
     return answer.body.size() <= kMaxAnswer;
   };
   const auto result = client.send(request);
-  if (!result) throw Error(ErrorKind::unavailable, method + " " + target + " at " + endpoint.text + ": " + httplib::to_string(result.error()));
+  if (!result)
+    throw Error(ErrorKind::unavailable, method + " " + target + " at " + endpoint.text + ": " + httplib::to_string(result.error()));
   answer.status = result->status;
   return answer;
 }

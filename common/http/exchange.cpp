@@ -12,8 +12,8 @@ namespace concourse::http {
 
 namespace {
 
-constexpr std::size_t kMaxHead = 1 << 20;              // bytes of a request's head, as Go's server
-constexpr auto kLinger = std::chrono::seconds(2);      // to let a client read an answer that came before it had sent all
+constexpr std::size_t kMaxHead = 1 << 20;          // bytes of a request's head, as Go's server
+constexpr auto kLinger = std::chrono::seconds(2);  // to let a client read an answer that came before it had sent all
 
 BodyReader::Framing framing_of(const httplib::Headers& headers, std::uint64_t& length) {
   if (const auto te = headers.find("Transfer-Encoding"); te != headers.end()) {

@@ -14,7 +14,7 @@ namespace concourse::http {
 namespace {
 constexpr std::size_t kBuffer = 128 << 10;
 constexpr std::size_t kFirstBuffer = 8 << 10;  // most connections carry one small request: grow on demand
-}
+}  // namespace
 
 FdStream::FdStream(UniqueFd fd) : fd_(std::move(fd)), buffer_(kFirstBuffer) {}
 

@@ -18,7 +18,10 @@ class BodyReader {
  public:
   enum class Framing { none, length, chunked };
   BodyReader(FdStream& stream, Framing framing, std::uint64_t length)
-      : stream_(stream), framing_(framing), left_(length), done_(framing == Framing::none || (framing == Framing::length && length == 0)) {}
+      : stream_(stream),
+        framing_(framing),
+        left_(length),
+        done_(framing == Framing::none || (framing == Framing::length && length == 0)) {}
 
   // Up to `size` bytes; 0 at the body's clean end. Throws Error(invalid) when the client breaks off or its framing is bad.
   std::size_t read(char* out, std::size_t size);
@@ -42,12 +45,12 @@ class Exchange;
 class Request {
  public:
   std::string method;
-  std::string target;  // as sent
-  std::string route;   // the pattern that matched
-  std::map<std::string, std::string> captures;                  // ":handle" in the pattern -> decoded segment under "handle"
-  std::vector<std::pair<std::string, std::string>> query;       // decoded, in order
+  std::string target;                                      // as sent
+  std::string route;                                       // the pattern that matched
+  std::map<std::string, std::string> captures;             // ":handle" in the pattern -> decoded segment under "handle"
+  std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
 
-  std::string header(const std::string& name) const;            // empty if absent
+  std::string header(const std::string& name) const;                    // empty if absent
   std::optional<std::string> query_value(std::string_view name) const;  // the first of that name
   const std::string& capture(const std::string& name) const { return captures.at(name); }
 

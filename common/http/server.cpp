@@ -29,15 +29,15 @@ using Connection = std::unique_ptr<FdStream>;
 class Server::Impl {
  public:
   Impl(std::vector<Route> routes, ErrorMapper on_error, ServerOptions options)
-      : exchange_(std::move(routes), std::move(on_error), options), epoll_(epoll_create1(EPOLL_CLOEXEC)),
-        wakeup_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), pool_(options.max_workers) {
+      : exchange_(std::move(routes), std::move(on_error), options),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        wakeup_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        pool_(options.max_workers) {
     if (!epoll_ || !wakeup_) throw SysError("make a server");
     watch(wakeup_.get());
   }
 
-  ~Impl() {
-    stop(Deadline::in(Duration::zero()));
-  }
+  ~Impl() { stop(Deadline::in(Duration::zero())); }
 
   void add_listener(UniqueFd listener) {
     watch(listener.get());
@@ -100,7 +100,8 @@ class Server::Impl {
     } else if (std::any_of(listeners_.begin(), listeners_.end(), [fd](const auto& l) { return l.get() == fd; })) {
       UniqueFd accepted(accept4(fd, nullptr, nullptr, SOCK_CLOEXEC));
       if (accepted) return dispatch(std::make_unique<FdStream>(std::move(accepted)));
-      if (errno == EMFILE || errno == ENFILE) log::error("out of file descriptors: connections wait", {{"error", errno_text(errno)}});
+      if (errno == EMFILE || errno == ENFILE)
+        log::error("out of file descriptors: connections wait", {{"error", errno_text(errno)}});
     } else if (const auto found = parked_.find(fd); found != parked_.end()) {
       epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
       auto connection = std::move(found->second.connection);

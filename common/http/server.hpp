@@ -31,10 +31,10 @@ struct Route {
 using ErrorMapper = std::function<void(const Error& error, const Request& request, Reply& reply)>;
 
 struct ServerOptions {
-  std::size_t max_workers = 512;            // connections served at the same time; more wait
-  Duration head_limit = std::chrono::seconds(30);   // for a request's head to arrive, once begun
-  Duration idle_limit = std::chrono::minutes(5);    // for one read or write of a body to move
-  std::uint64_t drain_limit = 64 << 20;     // bytes of an unread body that are dropped to keep the connection usable
+  std::size_t max_workers = 512;                   // connections served at the same time; more wait
+  Duration head_limit = std::chrono::seconds(30);  // for a request's head to arrive, once begun
+  Duration idle_limit = std::chrono::minutes(5);   // for one read or write of a body to move
+  std::uint64_t drain_limit = 64 << 20;            // bytes of an unread body that are dropped to keep the connection usable
 };
 
 class Server {

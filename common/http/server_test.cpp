@@ -31,7 +31,9 @@ struct Fixture {
 
   UniqueFd connect() const { return os::connect_unix(path, Deadline::in(std::chrono::seconds(5))); }
 
-  static void send(const UniqueFd& fd, std::string_view text) { CHECK(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size())); }
+  static void send(const UniqueFd& fd, std::string_view text) {
+    CHECK(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
+  }
 
   // Everything up to the end of the stream or until `end` has been seen.
   static std::string receive(const UniqueFd& fd, std::string_view end = "") {
@@ -52,11 +54,11 @@ std::vector<http::Route> echo_routes() {
       {"GET", "/things/:name", [](http::Request& q, http::Reply& r) { r.json("\"" + q.capture("name") + "\""); }},
       {"PUT", "/things/:name", [](http::Request& q, http::Reply& r) { r.json("\"" + q.body() + "\"", 201); }},
       {"POST", "/early", [](http::Request&, http::Reply& r) { r.json("\"no\"", 403); }},
-      {"GET", "/stream", [](http::Request&, http::Reply& r) {
-         r.stream([](http::ChunkWriter& w) { w.write("ab"), w.write("c"), w.finish(); });
-       }},
+      {"GET", "/stream",
+       [](http::Request&, http::Reply& r) { r.stream([](http::ChunkWriter& w) { w.write("ab"), w.write("c"), w.finish(); }); }},
       {"GET", "/broken", [](http::Request&, http::Reply& r) { r.stream([](http::ChunkWriter& w) { w.write("ab"); }); }},
-      {"POST", "/hijack", [](http::Request& q, http::Reply& r) {
+      {"POST", "/hijack",
+       [](http::Request& q, http::Reply& r) {
          const auto body = q.body();
          r.hijack([body](UniqueFd fd, const std::string& leftover) {
            const std::string text = "raw:" + body + "|" + leftover;
@@ -70,7 +72,9 @@ std::vector<http::Route> echo_routes() {
 
 TEST_CASE("http: a captured segment is decoded with query rules, and the segment count is exact") {
   Fixture f(echo_routes());
-  const auto call = [&](const char* method, const char* target) { return http::call({f.path}, method, target, std::chrono::seconds(5)); };
+  const auto call = [&](const char* method, const char* target) {
+    return http::call({f.path}, method, target, std::chrono::seconds(5));
+  };
 
   CHECK(call("GET", "/things/a%2Fb+c").body == "\"a/b c\"\n");
   CHECK(call("GET", "/things/").body == "\"\"\n");
@@ -102,8 +106,9 @@ TEST_CASE("http: bodies arrive whole in both framings, and the connection is kep
 
 TEST_CASE("http: a body that breaks off, or is framed wrongly, is the client's error") {
   Fixture f(echo_routes());
-  for (const char* rest : {"Content-Length: 9\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nab", "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-                           "Content-Length: -1\r\n\r\n", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}) {
+  for (const char* rest :
+       {"Content-Length: 9\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nab", "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "Content-Length: -1\r\n\r\n", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}) {
     const auto fd = f.connect();
     f.send(fd, std::string("PUT /things/a HTTP/1.1\r\n") + rest);
     ::shutdown(fd.get(), SHUT_WR);

@@ -45,12 +45,20 @@ TEST_CASE("event loop: signals and other threads arrive on the loop's thread") {
   EventLoop loop;
   const auto home = std::this_thread::get_id();
   bool here = false;
-  loop.on_signal(SIGUSR1, "test", [&] { here = std::this_thread::get_id() == home; loop.stop(); });
+  loop.on_signal(SIGUSR1, "test", [&] {
+    here = std::this_thread::get_id() == home;
+    loop.stop();
+  });
   kill(getpid(), SIGUSR1);
   loop.run();
   CHECK(here);
 
-  std::thread other([&] { loop.post([&] { here = std::this_thread::get_id() == home; loop.stop(); }); });
+  std::thread other([&] {
+    loop.post([&] {
+      here = std::this_thread::get_id() == home;
+      loop.stop();
+    });
+  });
   here = false;
   loop.run();
   other.join();

@@ -46,7 +46,7 @@ void remove_content(UniqueFd dir, dev_t device, const fs::path& path) {
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
     if (entry->d_type != DT_DIR && unlinkat(fd, entry->d_name, 0) == 0) continue;
-    struct stat st{};
+    struct stat st {};
     if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT) continue;
       throw SysError("stat " + quoted(path / name));
@@ -109,7 +109,8 @@ void replace_file(const fs::path& path, std::string_view content, mode_t mode) {
 
 void write_kernel_file(const fs::path& path, std::string_view content) {
   const auto fd = open_file(path, O_WRONLY);
-  if (::write(fd.get(), content.data(), content.size()) < 0) throw SysError("write '" + std::string(content) + "' to " + quoted(path));
+  if (::write(fd.get(), content.data(), content.size()) < 0)
+    throw SysError("write '" + std::string(content) + "' to " + quoted(path));
 }
 
 void make_directories(const fs::path& path, mode_t mode) {
@@ -119,9 +120,10 @@ void make_directories(const fs::path& path, mode_t mode) {
     if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return;
     throw SysError("make directory " + quoted(path));
   }
-  struct stat st{};
+  struct stat st {};
   if (errno != EEXIST) throw SysError("make directory " + quoted(path));
-  if (::stat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) throw Error(ErrorKind::conflict, quoted(path) + " is not a directory");
+  if (::stat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
+    throw Error(ErrorKind::conflict, quoted(path) + " is not a directory");
 }
 
 void fsync_directory(const fs::path& path) {
@@ -130,7 +132,7 @@ void fsync_directory(const fs::path& path) {
 }
 
 void remove_tree(const fs::path& path) {
-  struct stat st{};
+  struct stat st {};
   if (::lstat(path.c_str(), &st) != 0) {
     if (errno == ENOENT) return;
     throw SysError("stat " + quoted(path));

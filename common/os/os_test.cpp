@@ -64,7 +64,7 @@ TEST_CASE("unix socket: a path longer than sun_path works, and frames carry desc
   const auto deep = dir.path / std::string(60, 'd') / std::string(60, 'e');
   os::make_directories(deep);
   const auto listener = os::listen_unix(deep / "s.sock");
-  struct stat st{};
+  struct stat st {};
   CHECK(::stat((deep / "s.sock").c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0600);
 
@@ -104,7 +104,11 @@ TEST_CASE("process: exit statuses, descriptors and deadlines") {
 
   auto [ours, theirs] = os::socket_pair(SOCK_STREAM);
   const auto private_fd = os::open_file("/dev/null", O_RDONLY);
-  auto child = os::Child::spawn({.argv = {"sh", "-c", "echo hi >&5; [ -e /proc/self/fd/" + std::to_string(private_fd.get()) + " ] && echo leaked >&5; true"}, .env = {}, .fds = {{theirs.get(), 5}}, .working_dir = {}});
+  auto child = os::Child::spawn(
+      {.argv = {"sh", "-c", "echo hi >&5; [ -e /proc/self/fd/" + std::to_string(private_fd.get()) + " ] && echo leaked >&5; true"},
+       .env = {},
+       .fds = {{theirs.get(), 5}},
+       .working_dir = {}});
   theirs.reset();
   std::string text;
   char buffer[256];

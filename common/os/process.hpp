@@ -21,11 +21,11 @@ struct ExitStatus {
 };
 
 struct SpawnOptions {
-  std::vector<std::string> argv;                 // argv[0] is the program; looked up in PATH when it has no slash
-  std::optional<std::vector<std::string>> env;   // nothing: ours
-  std::vector<std::pair<int, int>> fds;          // {ours, number in the child}; everything else is closed by CLOEXEC
-  bool new_session = false;                      // setsid(2)
-  std::string working_dir;                       // empty: ours
+  std::vector<std::string> argv;                // argv[0] is the program; looked up in PATH when it has no slash
+  std::optional<std::vector<std::string>> env;  // nothing: ours
+  std::vector<std::pair<int, int>> fds;         // {ours, number in the child}; everything else is closed by CLOEXEC
+  bool new_session = false;                     // setsid(2)
+  std::string working_dir;                      // empty: ours
 };
 
 // An owned child: dropping it kills and reaps it. Not for several threads at once.
@@ -44,9 +44,9 @@ class Child {
   int pidfd() const { return pidfd_.get(); }  // readable when it has ended
   bool running() const { return pid_ > 0; }
 
-  void signal(int number) const;                       // a child that has ended already is fine
-  std::optional<ExitStatus> wait(Deadline deadline);   // reaps; nothing when the deadline passed first
-  void detach();                                       // give it up: it is not killed when we are dropped
+  void signal(int number) const;                      // a child that has ended already is fine
+  std::optional<ExitStatus> wait(Deadline deadline);  // reaps; nothing when the deadline passed first
+  void detach();                                      // give it up: it is not killed when we are dropped
 
  private:
   pid_t pid_ = -1;

@@ -9,7 +9,9 @@ namespace concourse::protocol::garden {
 std::optional<WindowSize> window_size(const Json& tty) {
   const Json* size = find_field(tty, "window_size");
   if (size == nullptr) return std::nullopt;
-  const auto cells = [&](const char* key) { return static_cast<std::uint16_t>(std::min<std::uint64_t>(uint_field(*size, key), UINT16_MAX)); };
+  const auto cells = [&](const char* key) {
+    return static_cast<std::uint16_t>(std::min<std::uint64_t>(uint_field(*size, key), UINT16_MAX));
+  };
   return WindowSize{cells("columns"), cells("rows")};
 }
 
@@ -30,7 +32,8 @@ ProcessSpec parse_process_spec(const Json& json) {
 }
 
 Json to_json(const ProcessSpec& spec) {
-  Json json = {{"id", spec.id}, {"path", spec.path}, {"args", spec.args}, {"env", spec.env}, {"dir", spec.dir}, {"user", spec.user}};
+  Json json = {{"id", spec.id},   {"path", spec.path}, {"args", spec.args},
+               {"env", spec.env}, {"dir", spec.dir},   {"user", spec.user}};
   if (spec.tty) json["tty"] = {{"window_size", {{"columns", spec.tty->columns}, {"rows", spec.tty->rows}}}};
   if (!spec.rlimits.empty()) json["rlimits"] = spec.rlimits;
   return json;

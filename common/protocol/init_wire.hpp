@@ -30,12 +30,12 @@ struct Request {
 };
 
 enum class Event : std::uint32_t {
-  hello = 1,    // first message; value = kVersion
-  spawned = 2,  // the program runs; value = its pid inside
-  failed = 3,   // it doesn't; value = Failure, text = why
-  exited = 4,   // value = exit status, or 128 + signal
-  quiet = 5,    // no process is left
-  terminal = 6, // the master of the process' terminal, as a descriptor; comes before `spawned`
+  hello = 1,     // first message; value = kVersion
+  spawned = 2,   // the program runs; value = its pid inside
+  failed = 3,    // it doesn't; value = Failure, text = why
+  exited = 4,    // value = exit status, or 128 + signal
+  quiet = 5,     // no process is left
+  terminal = 6,  // the master of the process' terminal, as a descriptor; comes before `spawned`
 };
 
 enum class Failure : std::int32_t {

@@ -18,7 +18,8 @@ Config config_from_json(const Json& json) {
   Config c;
   c.version = static_cast<int>(int_field(json, "version"));
   if (c.version > kVersion)
-    throw Error(ErrorKind::invalid, "shim.json has version " + std::to_string(c.version) + ", this program knows " + std::to_string(kVersion));
+    throw Error(ErrorKind::invalid,
+                "shim.json has version " + std::to_string(c.version) + ", this program knows " + std::to_string(kVersion));
   c.handle = string_field(json, "handle");
   c.oci_runtime = string_field(json, "oci_runtime");
   c.oci_runtime_flags = strings_field(json, "oci_runtime_flags");

@@ -47,11 +47,11 @@ inline constexpr int kReportFd = 4;    // one frame: {"ok":true,"pid":N} with th
 struct Config {
   int version = kVersion;
   std::string handle;
-  std::string oci_runtime;                      // path of crun or runc
-  std::vector<std::string> oci_runtime_flags;   // global flags: --root …, --cgroup-manager …
-  std::uint32_t owner = 0;                      // host id of the container's root: its pipes are given to it
-  std::vector<std::string> environment;         // of every process
-  std::int64_t create_limit_ms = 60'000;        // for the OCI runtime
+  std::string oci_runtime;                     // path of crun or runc
+  std::vector<std::string> oci_runtime_flags;  // global flags: --root …, --cgroup-manager …
+  std::uint32_t owner = 0;                     // host id of the container's root: its pipes are given to it
+  std::vector<std::string> environment;        // of every process
+  std::int64_t create_limit_ms = 60'000;       // for the OCI runtime
 };
 Json to_json(const Config& config);
 Config config_from_json(const Json& json);

@@ -15,8 +15,8 @@ std::optional<std::string> base64_decode(std::string_view text) {
   else if (packed.ends_with('=')) padding = 1;
 
   std::string bytes(packed.size() / 4 * 3, '\0');
-  const int n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), reinterpret_cast<const unsigned char*>(packed.data()),
-                                static_cast<int>(packed.size()));
+  const int n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                reinterpret_cast<const unsigned char*>(packed.data()), static_cast<int>(packed.size()));
   if (n < 0) return std::nullopt;
   bytes.resize(static_cast<std::size_t>(n) - padding);  // EVP_DecodeBlock counts the padding as data
   return bytes;

@@ -53,8 +53,9 @@ bool Command::advance() {
       phase_ = Phase::exec;
       return true;
     case Phase::exec:
-      if (!session_.done(libssh2_channel_process_startup(channel_.get(), "exec", 4, command_.data(), static_cast<unsigned>(command_.size())),
-                         what("start")))
+      if (!session_.done(
+              libssh2_channel_process_startup(channel_.get(), "exec", 4, command_.data(), static_cast<unsigned>(command_.size())),
+              what("start")))
         return false;
       phase_ = Phase::input;
       return true;
@@ -108,7 +109,8 @@ bool Command::close() {
   if (!session_.done(libssh2_channel_free(channel_.get()), what("close the channel of"))) return false;
   (void)channel_.release();
   phase_ = Phase::done;
-  if (result_.exit_status < 0 && !abandoned_) throw Error(ErrorKind::unavailable, what("run") + ": it ended without an exit status");
+  if (result_.exit_status < 0 && !abandoned_)
+    throw Error(ErrorKind::unavailable, what("run") + ": it ended without an exit status");
   return true;
 }
 

@@ -19,13 +19,13 @@ struct CommandResult {
 
 class Command {
  public:
-  // `input` is sent at once and then ended. Output goes to `on_output` as it comes, or is kept when there is none; keeping more than
-  // 16 MiB is an error.
+  // `input` is sent at once and then ended. Output goes to `on_output` as it comes, or is kept when there is none; keeping more
+  // than 16 MiB is an error.
   Command(Session& session, std::string command, std::string input, std::function<void(std::string_view)> on_output = nullptr);
   ~Command();  // an unfinished command's channel is closed, as far as that goes without waiting
 
-  // Goes on as far as possible; true when the command has ended. Throws Error: conflict when the TSA refuses the command, unavailable
-  // for a broken connection or an end without exit status.
+  // Goes on as far as possible; true when the command has ended. Throws Error: conflict when the TSA refuses the command,
+  // unavailable for a broken connection or an end without exit status.
   //
   // libssh2 opens one channel at a time: until started(), no other command of the session may be stepped.
   bool step();
@@ -59,9 +59,9 @@ class Command {
   CommandResult result_;
 };
 
-// A fresh connection to one of the hosts (in random order, all tried, also after a failed handshake), one command, and the connection
-// is closed. Blocks, at most until the deadline. Throws Error: when no host could be used, its message names what every one of them
-// did; invalid when a host key or our key was refused everywhere.
+// A fresh connection to one of the hosts (in random order, all tried, also after a failed handshake), one command, and the
+// connection is closed. Blocks, at most until the deadline. Throws Error: when no host could be used, its message names what every
+// one of them did; invalid when a host key or our key was refused everywhere.
 CommandResult run_command(const TsaOptions& options, const std::string& command, const std::string& input, Deadline deadline);
 
 }  // namespace concourse::ssh

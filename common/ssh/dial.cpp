@@ -39,7 +39,8 @@ Addresses look_up(const std::string& host_port, Deadline deadline) {
   lookup->hints.ai_socktype = SOCK_STREAM;
   lookup->hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
   addrinfo* numeric = nullptr;
-  if (getaddrinfo(lookup->target.host.c_str(), lookup->target.port.c_str(), &lookup->hints, &numeric) == 0) return Addresses(numeric);
+  if (getaddrinfo(lookup->target.host.c_str(), lookup->target.port.c_str(), &lookup->hints, &numeric) == 0)
+    return Addresses(numeric);
 
   lookup->hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
   lookup->request.ar_name = lookup->target.host.c_str();
@@ -73,7 +74,8 @@ UniqueFd dial(const std::string& host_port, Deadline deadline) {
     if (!fd) throw SysError("make a socket");
     int error = ::connect(fd.get(), address->ai_addr, address->ai_addrlen) == 0 ? 0 : errno;
     if (error == EINPROGRESS) {
-      if (!os::wait_for(fd.get(), POLLOUT, deadline)) throw Error(ErrorKind::timeout, "connect to TSA " + host_port + ": no answer in time");
+      if (!os::wait_for(fd.get(), POLLOUT, deadline))
+        throw Error(ErrorKind::timeout, "connect to TSA " + host_port + ": no answer in time");
       socklen_t size = sizeof error;
       getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
     }

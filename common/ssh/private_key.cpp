@@ -88,10 +88,14 @@ Pkey build_rsa(const BIGNUM* n, const BIGNUM* e, const BIGNUM* d, const BIGNUM* 
   const auto dp = exponent_for(d, p), dq = exponent_for(d, q);
   const ParamBuilder builder(OSSL_PARAM_BLD_new());
   if (!builder || !dp || !dq) return nullptr;
-  const std::pair<const char*, const BIGNUM*> fields[] = {
-      {OSSL_PKEY_PARAM_RSA_N, n},           {OSSL_PKEY_PARAM_RSA_E, e},         {OSSL_PKEY_PARAM_RSA_D, d},
-      {OSSL_PKEY_PARAM_RSA_FACTOR1, p},     {OSSL_PKEY_PARAM_RSA_FACTOR2, q},   {OSSL_PKEY_PARAM_RSA_EXPONENT1, dp.get()},
-      {OSSL_PKEY_PARAM_RSA_EXPONENT2, dq.get()}, {OSSL_PKEY_PARAM_RSA_COEFFICIENT1, iqmp}};
+  const std::pair<const char*, const BIGNUM*> fields[] = {{OSSL_PKEY_PARAM_RSA_N, n},
+                                                          {OSSL_PKEY_PARAM_RSA_E, e},
+                                                          {OSSL_PKEY_PARAM_RSA_D, d},
+                                                          {OSSL_PKEY_PARAM_RSA_FACTOR1, p},
+                                                          {OSSL_PKEY_PARAM_RSA_FACTOR2, q},
+                                                          {OSSL_PKEY_PARAM_RSA_EXPONENT1, dp.get()},
+                                                          {OSSL_PKEY_PARAM_RSA_EXPONENT2, dq.get()},
+                                                          {OSSL_PKEY_PARAM_RSA_COEFFICIENT1, iqmp}};
   for (const auto& [name, value] : fields)
     if (value == nullptr || OSSL_PARAM_BLD_push_BN(builder.get(), name, value) != 1) return nullptr;
   const Params params(OSSL_PARAM_BLD_to_param(builder.get()));

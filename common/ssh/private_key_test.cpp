@@ -28,9 +28,11 @@ bool contains(const std::string& text, const char* part) { return text.find(part
 
 TEST_CASE("private key: every form of one key is the same key") {
   const std::string forms[] = {
-      pem("RSA PRIVATE KEY", kPkcs1),          pem("PRIVATE KEY", kPkcs8),
-      pem("PRIVATE KEY", kPkcs1),              // as the peer's key generator labels it
-      pem("SOMETHING ELSE", kPkcs1),           pem("OPENSSH PRIVATE KEY", kOpenssh),
+      pem("RSA PRIVATE KEY", kPkcs1),
+      pem("PRIVATE KEY", kPkcs8),
+      pem("PRIVATE KEY", kPkcs1),  // as the peer's key generator labels it
+      pem("SOMETHING ELSE", kPkcs1),
+      pem("OPENSSH PRIVATE KEY", kOpenssh),
       "\xef\xbb\xbf" + pem("PRIVATE KEY", kPkcs8),  // behind a byte order mark
       "some notes\r\n" + pem("RSA PRIVATE KEY", kPkcs1) + "more notes\n",
   };
@@ -49,7 +51,8 @@ TEST_CASE("private key: line ends of other systems don't matter") {
 
 TEST_CASE("private key: what can't be used is named, with the remedy") {
   CHECK(contains(problem(pem("OPENSSH PRIVATE KEY", kLockedOpenssh)), "passphrase"));
-  CHECK(contains(problem(pem("RSA PRIVATE KEY", kLockedPkcs1, "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0E55BF970FA6E6601B21C8A631EC32E4\n\n")),
+  CHECK(contains(problem(pem("RSA PRIVATE KEY", kLockedPkcs1,
+                             "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0E55BF970FA6E6601B21C8A631EC32E4\n\n")),
                  "passphrase"));
   CHECK(contains(problem(pem("ENCRYPTED PRIVATE KEY", kPkcs8)), "passphrase"));
   CHECK(contains(problem(pem("OPENSSH PRIVATE KEY", kEd25519)), "'ssh-ed25519'"));

@@ -10,9 +10,9 @@ using namespace concourse::ssh::test;
 
 TEST_CASE("authorized keys: keys are found among comments, options and rubbish") {
   const std::string rsa = std::string("ssh-rsa ") + kPublic, ed = std::string("ssh-ed25519 ") + kPublicEd25519;
-  const auto keys = parse_authorized_keys("# hosts\n\n" + rsa + " first one\r\n   " + ed +
-                                          "\nrubbish line\nssh-rsa not-base64\nssh-ed25519 " + kPublic +
-                                          "\nno-pty,command=\"echo \\\"a b\\\" c\" " + rsa + " with options");
+  const auto keys =
+      parse_authorized_keys("# hosts\n\n" + rsa + " first one\r\n   " + ed + "\nrubbish line\nssh-rsa not-base64\nssh-ed25519 " +
+                            kPublic + "\nno-pty,command=\"echo \\\"a b\\\" c\" " + rsa + " with options");
   REQUIRE(keys.size() == 3);
   CHECK(keys[0].type == "ssh-rsa");
   CHECK(base64_encode(keys[0].blob) == kPublic);

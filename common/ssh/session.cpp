@@ -94,10 +94,12 @@ void Session::check_host_key() const {
 bool Session::authenticate() {
   const auto& pem = options_.private_key.pem();
   const std::string user = protocol::tsa::kUser;
-  const int rc = libssh2_userauth_publickey_frommemory(session_.get(), user.c_str(), user.size(), nullptr, 0, pem.c_str(), pem.size(), nullptr);
+  const int rc = libssh2_userauth_publickey_frommemory(session_.get(), user.c_str(), user.size(), nullptr, 0, pem.c_str(),
+                                                       pem.size(), nullptr);
   if (rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED || rc == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED)
-    throw Error(ErrorKind::invalid, "TSA " + host_ + " refused the worker's key " + fingerprint(options_.private_key.public_key().blob) +
-                                        ": add its public key to the web node's --tsa-authorized-keys or --tsa-team-authorized-keys");
+    throw Error(ErrorKind::invalid,
+                "TSA " + host_ + " refused the worker's key " + fingerprint(options_.private_key.public_key().blob) +
+                    ": add its public key to the web node's --tsa-authorized-keys or --tsa-team-authorized-keys");
   return done(rc, "authenticate to TSA " + host_);
 }
 
@@ -130,7 +132,8 @@ void Session::fail(const std::string& what, long rc) const {
   socklen_t size = sizeof socket_error;
   getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &socket_error, &size);
   if (socket_error != 0) reason += " (" + errno_text(socket_error) + ")";
-  const bool refused = rc == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED || rc == LIBSSH2_ERROR_REQUEST_DENIED || rc == LIBSSH2_ERROR_CHANNEL_FAILURE;
+  const bool refused =
+      rc == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED || rc == LIBSSH2_ERROR_REQUEST_DENIED || rc == LIBSSH2_ERROR_CHANNEL_FAILURE;
   throw Error(refused ? ErrorKind::conflict : ErrorKind::unavailable, what + ": " + reason);
 }
 

@@ -36,12 +36,13 @@ class Session {
   LIBSSH2_SESSION* get() const { return session_.get(); }
   int fd() const { return socket_.get(); }
   const std::string& host() const { return host_; }
-  short poll_events() const;   // POLLIN, and POLLOUT when something waits to be sent
+  short poll_events() const;    // POLLIN, and POLLOUT when something waits to be sent
   std::string ciphers() const;  // "aes128-gcm@openssh.com", for logs
 
   // The outcome of a libssh2 call: true for 0 and above, false for "would block", an Error for anything else.
   bool done(long rc, const std::string& what) const;
-  // Throws for libssh2's error `rc`: conflict when the peer refused something, unavailable when the connection is of no use any more.
+  // Throws for libssh2's error `rc`: conflict when the peer refused something, unavailable when the connection is of no use any
+  // more.
   [[noreturn]] void fail(const std::string& what, long rc) const;
 
  private:

@@ -57,8 +57,7 @@ constexpr const char* kEd25519 =
 constexpr const char* kPublic =
     "AAAAB3NzaC1yc2EAAAADAQABAAAAgQDLZFTFzRgg6/Luwh7PkRAJrKUcmUlQiSImv3ItlspyaNZkucCrDMt8uP88Kxvc83W5MBNm1QKqvJ7W/p/1p6Nb1y"
     "QUis3Yf7etmnG56yGzvZLqRYRTTHmyx5vlBnQ5rizoiorRjRM/uioM68VFxRpRsBTvXJCLwWuWr6074Qr+uw==";
-constexpr const char* kPublicEd25519 =
-    "AAAAC3NzaC1lZDI1NTE5AAAAIHDvcA8L6dXdXfBJumNskoFT8o7DOayverUZmZukt+C2";
+constexpr const char* kPublicEd25519 = "AAAAC3NzaC1lZDI1NTE5AAAAIHDvcA8L6dXdXfBJumNskoFT8o7DOayverUZmZukt+C2";
 
 // A PEM file as the tools write it.
 inline std::string pem(const std::string& label, const std::string& body, const std::string& headers = "") {

@@ -38,11 +38,13 @@ TsaOptions TsaOptions::from(const config::Values& values) {
   attempt("tsa-public-key", [&] {
     options.host_keys_file = values.text("tsa-public-key");
     if (options.host_keys_file.empty())
-      throw Error(ErrorKind::invalid, "not given, and without it no TSA can be trusted; give the file with the TSA's public key (tsa_host_key.pub)");
+      throw Error(ErrorKind::invalid,
+                  "not given, and without it no TSA can be trusted; give the file with the TSA's public key (tsa_host_key.pub)");
     options.host_keys = parse_authorized_keys(os::read_existing_file(options.host_keys_file, 1 << 20));
     if (options.host_keys.empty())
-      throw Error(ErrorKind::invalid, "'" + options.host_keys_file +
-                                          "' holds no public key in authorized_keys form; give the file with the TSA's public key (tsa_host_key.pub)");
+      throw Error(ErrorKind::invalid,
+                  "'" + options.host_keys_file +
+                      "' holds no public key in authorized_keys form; give the file with the TSA's public key (tsa_host_key.pub)");
   });
   attempt("tsa-worker-private-key", [&] { options.private_key = PrivateKey::load(values.text("tsa-worker-private-key")); });
   if (!problems.empty()) throw Error(ErrorKind::usage, join(problems, "; "));

@@ -16,7 +16,8 @@ struct TsaOptions {
   std::string host_keys_file;        // where they came from, for messages
   PrivateKey private_key;
 
-  // From config::tsa_group(). Reads the files. Throws Error(usage): one line with every problem, each with its flag, file and remedy.
+  // From config::tsa_group(). Reads the files. Throws Error(usage): one line with every problem, each with its flag, file and
+  // remedy.
   static TsaOptions from(const config::Values& values);
 
   // The hosts in a random order, as every connection takes them.

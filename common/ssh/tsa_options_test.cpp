@@ -56,8 +56,10 @@ TEST_CASE("tsa options: hosts and key files are checked at start, every problem 
   CHECK(options_from({private_flag, public_flag}).hosts == std::vector<std::string>{"127.0.0.1:2222"});
 
   CHECK(problem({private_flag}).starts_with("flag --tsa-public-key: not given"));
-  CHECK(problem({private_flag, "--tsa-public-key=" + empty.string()}).starts_with("flag --tsa-public-key: '" + empty.string() + "' holds no public key"));
-  CHECK(problem({"--tsa-worker-private-key=" + pub.string(), public_flag}).starts_with("flag --tsa-worker-private-key: private key '" + pub.string() + "' is a public key"));
+  CHECK(problem({private_flag, "--tsa-public-key=" + empty.string()})
+            .starts_with("flag --tsa-public-key: '" + empty.string() + "' holds no public key"));
+  CHECK(problem({"--tsa-worker-private-key=" + pub.string(), public_flag})
+            .starts_with("flag --tsa-worker-private-key: private key '" + pub.string() + "' is a public key"));
   CHECK(problem({private_flag, public_flag, "--tsa-host=web"}).starts_with("flag --tsa-host: 'web' is not host:port"));
   CHECK(problem({private_flag, "--tsa-host=web"}).find("; flag --tsa-public-key") != std::string::npos);
 }
@@ -66,5 +68,6 @@ TEST_CASE("tsa options: host and port") {
   CHECK(parse_host_port("web.example:2222").host == "web.example");
   CHECK(parse_host_port("[fe80::1]:22").host == "fe80::1");
   CHECK(parse_host_port("[fe80::1]:22").port == "22");
-  for (const char* bad : {"", "web", ":22", "web:", "web:0", "web:70000", "web:ssh", "fe80::1:22", "[]:1"}) CHECK_THROWS_AS(parse_host_port(bad), Error);
+  for (const char* bad : {"", "web", ":22", "web:", "web:0", "web:70000", "web:ssh", "fe80::1:22", "[]:1"})
+    CHECK_THROWS_AS(parse_host_port(bad), Error);
 }

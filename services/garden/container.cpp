@@ -22,7 +22,8 @@ std::shared_ptr<Container> Container::load(std::filesystem::path dir) {
   const Json record = parse_json(os::read_existing_file(spec_path(dir)));
   const auto version = int_field(record, "version");
   if (version > kVersion)
-    throw Error(ErrorKind::invalid, "'" + dir.string() + "' was written by a newer worker (version " + std::to_string(version) + "): run that one");
+    throw Error(ErrorKind::invalid,
+                "'" + dir.string() + "' was written by a newer worker (version " + std::to_string(version) + "): run that one");
   const Json* spec = find_field(record, "spec");
   const auto address = parse_ipv4(string_field(record, "address"));
   if (spec == nullptr || !address) throw Error(ErrorKind::invalid, "'" + spec_path(dir).string() + "' is damaged");

@@ -5,8 +5,8 @@
 namespace concourse::garden {
 
 Json empty_info() {
-  return {{"State", ""},      {"Events", nullptr},    {"HostIP", ""},       {"ContainerIP", ""},      {"ContainerIPv6", ""}, {"ExternalIP", ""},
-          {"ContainerPath", ""}, {"ProcessIDs", nullptr}, {"Properties", nullptr}, {"MappedPorts", nullptr}};
+  return {{"State", ""},      {"Events", nullptr},   {"HostIP", ""},          {"ContainerIP", ""},     {"ContainerIPv6", ""},
+          {"ExternalIP", ""}, {"ContainerPath", ""}, {"ProcessIDs", nullptr}, {"Properties", nullptr}, {"MappedPorts", nullptr}};
 }
 
 Json container_info(Container& container, std::uint32_t gateway, Deadline deadline) {

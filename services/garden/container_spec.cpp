@@ -7,8 +7,8 @@ namespace concourse::garden {
 
 namespace {
 
-constexpr std::size_t kMaxHandle = 76;           // the longest name that the peers' runtimes take
-constexpr std::size_t kMaxPropertyName = 2048;   // bytes
+constexpr std::size_t kMaxHandle = 76;          // the longest name that the peers' runtimes take
+constexpr std::size_t kMaxPropertyName = 2048;  // bytes
 
 Error bad(const std::string& what) { return Error(ErrorKind::invalid, what); }
 
@@ -101,7 +101,8 @@ ContainerSpec parse_container_spec(const Json& json) {
 
 Json to_json(const ContainerSpec& spec) {
   Json mounts = Json::array(), netin = Json::array();
-  for (const auto& m : spec.bind_mounts) mounts.push_back({{"src_path", m.source}, {"dst_path", m.destination}, {"mode", m.writable ? 1 : 0}});
+  for (const auto& m : spec.bind_mounts)
+    mounts.push_back({{"src_path", m.source}, {"dst_path", m.destination}, {"mode", m.writable ? 1 : 0}});
   for (const auto& m : spec.netin) netin.push_back({{"host_port", m.host_port}, {"container_port", m.container_port}});
   return {{"handle", spec.handle},
           {"grace_time", spec.grace_time_ns},

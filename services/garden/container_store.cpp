@@ -29,7 +29,7 @@ std::int64_t milliseconds_since(Clock::time_point start) {
 }
 
 void check_directory(const std::string& path, const char* what) {
-  struct stat st{};
+  struct stat st {};
   if (::stat(path.c_str(), &st) != 0) throw SysError(std::string(what) + " '" + path + "'");
 }
 
@@ -80,7 +80,8 @@ std::string ContainerStore::create(ContainerSpec spec) {
     containers_[handle] = container;
   }
   forget.dismiss();
-  log::info("container created", {{"handle", handle}, {"privileged", container->spec().privileged}, {"ms", milliseconds_since(start)}});
+  log::info("container created",
+            {{"handle", handle}, {"privileged", container->spec().privileged}, {"ms", milliseconds_since(start)}});
   return handle;
 }
 
@@ -94,9 +95,11 @@ void ContainerStore::build(const Container& container, Deadline deadline) {
     os::replace_file(etc / "resolv.conf", resolv_conf_text(spec.hermetic, options_.etc));
     if (!is_fully_privileged(spec, runtime_.machine))
       for (const char* file : {"hosts", "hostname", "resolv.conf"})
-        if (::chown((etc / file).c_str(), runtime_.machine.highest_uid, runtime_.machine.highest_gid) != 0) throw SysError("give '" + (etc / file).string() + "' away");
+        if (::chown((etc / file).c_str(), runtime_.machine.highest_uid, runtime_.machine.highest_gid) != 0)
+          throw SysError("give '" + (etc / file).string() + "' away");
     os::replace_file(bundle_path(container.dir()), dump_json(oci_spec(spec, runtime_.machine, etc)), 0600);
-    os::replace_file(protocol::shim::config_path(container.dir()), dump_json(protocol::shim::to_json(runtime_.shim_config(spec, options_.request_timeout))), 0600);
+    os::replace_file(protocol::shim::config_path(container.dir()),
+                     dump_json(protocol::shim::to_json(runtime_.shim_config(spec, options_.request_timeout))), 0600);
   });
   const auto started = step("start", [&] { return container.shim().start(runtime_.shim, deadline); });
   step("network", [&] { network_.connect(container.address(), started.network.get()); });

@@ -44,6 +44,7 @@ class ContainerStore {
   void release(const std::string& handle);
   void build(const Container& container, Deadline deadline);
   void tear_down(const Container& container, Deadline deadline);
+  void forget_earlier_boot();
   std::shared_ptr<Container> recover_one(const std::string& handle);
   void remove_remains(const std::string& handle);
 

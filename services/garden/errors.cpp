@@ -13,7 +13,9 @@ TypedError TypedError::process_not_found(const std::string& process_id) {
   return {404, "ProcessNotFoundError", "unknown process: " + process_id, "", process_id};
 }
 
-TypedError TypedError::executable_not_found(const std::string& message) { return {500, "ExecutableNotFoundError", message, "", ""}; }
+TypedError TypedError::executable_not_found(const std::string& message) {
+  return {500, "ExecutableNotFoundError", message, "", ""};
+}
 
 int status_of(const Error& error) {
   const auto* typed = dynamic_cast<const TypedError*>(&error);

@@ -20,7 +20,11 @@ class TypedError : public Error {
 
  private:
   TypedError(int status, std::string type, const std::string& message, std::string handle, std::string process_id)
-      : Error(ErrorKind::not_found, message), status_(status), type_(std::move(type)), handle_(std::move(handle)), process_id_(std::move(process_id)) {}
+      : Error(ErrorKind::not_found, message),
+        status_(status),
+        type_(std::move(type)),
+        handle_(std::move(handle)),
+        process_id_(std::move(process_id)) {}
   int status_;
   std::string type_, handle_, process_id_;
 };

@@ -103,7 +103,8 @@ TEST_CASE("properties: safe on disk before they are answered, and found again") 
 }
 
 TEST_CASE("garden config: section [server], repeated flags, comments; a bad line is named") {
-  const auto flags = parse_garden_config("; c\n[server]\ndns-server = 8.8.8.8\ndns-server=\"1.1.1.1\"\nmtu=1400\n[other]\nx=y\n", "f");
+  const auto flags =
+      parse_garden_config("; c\n[server]\ndns-server = 8.8.8.8\ndns-server=\"1.1.1.1\"\nmtu=1400\n[other]\nx=y\n", "f");
   CHECK(flags.at("dns-server") == std::vector<std::string>{"8.8.8.8", "1.1.1.1"});
   CHECK(flags.at("mtu") == std::vector<std::string>{"1400"});
   CHECK_FALSE(flags.contains("x"));

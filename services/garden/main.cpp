@@ -1,7 +1,5 @@
 // concourse-garden: the Garden API over native containers. Its containers live in shims of their own and don't notice when it
 // is restarted. Signals: TERM and INT stop it in order (requests that are running are waited for, containers go on).
-#include <sys/wait.h>
-
 #include <csignal>
 
 #include "common/config/parser.hpp"
@@ -11,6 +9,7 @@
 #include "services/garden/errors.hpp"
 #include "services/garden/options.hpp"
 #include "services/garden/routes.hpp"
+#include "services/garden/shim_client.hpp"
 
 int main(int argc, char** argv) {
   using namespace concourse;
@@ -22,7 +21,7 @@ int main(int argc, char** argv) {
     garden::Network network(options.network);
     garden::ContainerStore store(options, garden::Runtime::discover(options), network);
     store.recover();
-    ctx.loop().on_signal(SIGCHLD, "reap shims that have ended", [] { while (waitpid(-1, nullptr, WNOHANG) > 0) {} });
+    ctx.loop().on_signal(SIGCHLD, "reap shims that have ended", [] { garden::reap_shims(); });
 
     const garden::Api api{store, options, network.gateway()};
     http::Server server(garden::routes(api), garden::map_error);

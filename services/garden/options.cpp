@@ -29,8 +29,10 @@ std::vector<Ipv4Range> networks(const char* flag, const std::vector<std::string>
 
 config::Program program() {
   return {.name = "concourse-garden",
-          .summary = "Serves the Garden API: makes, runs and destroys this worker's containers. Started by the supervisor or by systemd.",
-          .groups = {config::common_group(), config::work_dir_group(), config::garden_listen_group(), config::runtime_group(), config::garden_group()},
+          .summary =
+              "Serves the Garden API: makes, runs and destroys this worker's containers. Started by the supervisor or by systemd.",
+          .groups = {config::common_group(), config::work_dir_group(), config::garden_listen_group(), config::runtime_group(),
+                     config::garden_group()},
           .example = "  concourse-garden --work-dir /opt/concourse/worker --runtime-dir /run/concourse-worker"};
 }
 
@@ -40,7 +42,8 @@ Options parse_options(const config::Values& given) {
   o.paths = {values.text("runtime-dir"), values.text("work-dir")};
   o.oci_runtime = values.text("oci-runtime");
   o.programs = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
-  if (values.integer("garden-max-containers") < 0) throw Error(ErrorKind::usage, "flag --garden-max-containers: must not be negative");
+  if (values.integer("garden-max-containers") < 0)
+    throw Error(ErrorKind::usage, "flag --garden-max-containers: must not be negative");
   o.max_containers = static_cast<std::uint64_t>(values.integer("garden-max-containers"));
   o.request_timeout = values.duration("garden-request-timeout");
   if (o.request_timeout <= Duration::zero()) o.request_timeout = std::chrono::hours(24);
@@ -49,9 +52,14 @@ Options parse_options(const config::Values& given) {
   o.network.mtu = static_cast<int>(values.integer("garden-mtu"));
   o.network.allow_host_access = values.flag("garden-allow-host-access");
   o.network.restricted = networks("garden-deny-network", values.list("garden-deny-network"));
-  for (const auto& range : networks("garden-deny-networks", values.list("garden-deny-networks"))) o.network.restricted.push_back(range);
+  for (const auto& range : networks("garden-deny-networks", values.list("garden-deny-networks")))
+    o.network.restricted.push_back(range);
   o.etc.additional_hosts = values.list("garden-additional-host-entry");
-  for (const auto& line : o.etc.additional_hosts) for_flag("garden-additional-host-entry", [&] { check_host_line(line); return 0; });
+  for (const auto& line : o.etc.additional_hosts)
+    for_flag("garden-additional-host-entry", [&] {
+      check_host_line(line);
+      return 0;
+    });
   o.etc.dns_servers = values.list("garden-dns-server");
   o.etc.additional_dns_servers = values.list("garden-additional-dns-server");
   o.tcp = values.given("bind-ip") || values.given("bind-port");

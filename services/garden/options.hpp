@@ -13,14 +13,14 @@ namespace concourse::garden {
 
 struct Options {
   Paths paths;
-  std::string oci_runtime;      // empty: choose
-  std::string programs;         // directory of concourse-shim and concourse-init: our own
+  std::string oci_runtime;  // empty: choose
+  std::string programs;     // directory of concourse-shim and concourse-init: our own
   std::uint64_t max_containers = 0;
   Duration request_timeout{};
   Duration default_grace_time{};
   NetworkSettings network;
   EtcSettings etc;
-  bool tcp = false;             // also serve on bind_ip:bind_port
+  bool tcp = false;  // also serve on bind_ip:bind_port
   std::string bind_ip;
   unsigned short bind_port = 0;
 };

@@ -20,7 +20,8 @@ void probe(const Options& options, const Runtime& runtime) {
   spec.handle = "probe-" + random_hex(4);
   spec.rootfs = options.paths.probe_rootfs().string();
   os::make_directories(spec.rootfs);
-  if (::chown(spec.rootfs.c_str(), runtime.machine.highest_uid, runtime.machine.highest_gid) != 0) throw SysError("give '" + spec.rootfs + "' away");
+  if (::chown(spec.rootfs.c_str(), runtime.machine.highest_uid, runtime.machine.highest_gid) != 0)
+    throw SysError("give '" + spec.rootfs + "' away");
   // Not among the containers: a Garden that is killed here must not find it again.
   const auto dir = options.paths.root() / spec.handle;
   os::make_directories(etc_path(dir));

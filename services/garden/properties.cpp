@@ -5,7 +5,9 @@
 
 namespace concourse::garden {
 
-Properties::Properties(std::filesystem::path file, PropertyMap initial) : file_(std::move(file)), map_(std::move(initial)) { save(map_); }
+Properties::Properties(std::filesystem::path file, PropertyMap initial) : file_(std::move(file)), map_(std::move(initial)) {
+  save(map_);
+}
 
 Properties::Properties(std::filesystem::path file) : file_(std::move(file)) {
   const Json json = parse_json(os::read_existing_file(file_));

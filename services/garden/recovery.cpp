@@ -14,24 +14,25 @@ namespace {
 
 std::string current_boot() { return std::string(trim(os::read_existing_file("/proc/sys/kernel/random/boot_id", 256))); }
 
-// Nothing of a container survives a reboot. Where the runtime directory does (it is no tmpfs), its records must not.
-void forget_earlier_boot(const Paths& paths) {
-  const auto boot = current_boot();
-  const auto recorded = os::read_file(paths.boot_id(), 256);
-  if (recorded && *recorded != boot) {
-    log::info("the machine was restarted: its containers are gone", {{"containers", os::list_directory(paths.containers()).size()}});
-    os::remove_tree(paths.containers());
-    os::remove_tree(paths.oci());
-  }
-  os::make_directories(paths.containers(), 0711);
-  os::make_directories(paths.oci(), 0700);
-  os::replace_file(paths.boot_id(), boot);
-}
-
 }  // namespace
 
+// Nothing of a container survives a reboot. Where the runtime directory does (it is no tmpfs), its records must not.
+void ContainerStore::forget_earlier_boot() {
+  const auto boot = current_boot();
+  const auto recorded = os::read_file(options_.paths.boot_id(), 256);
+  if (recorded && *recorded != boot) {
+    const auto handles = os::list_directory(options_.paths.containers());
+    log::info("the machine was restarted: its containers are gone", {{"containers", static_cast<std::uint64_t>(handles.size())}});
+    for (const auto& handle : handles) remove_remains(handle);
+    os::remove_tree(options_.paths.oci());
+  }
+  os::make_directories(options_.paths.containers(), 0711);
+  os::make_directories(options_.paths.oci(), 0700);
+  os::replace_file(options_.paths.boot_id(), boot);
+}
+
 void ContainerStore::recover() {
-  forget_earlier_boot(options_.paths);
+  forget_earlier_boot();
   std::vector<ContainerAddress> living;
   for (const auto& handle : os::list_directory(options_.paths.containers())) {
     if (auto container = recover_one(handle)) {
@@ -40,7 +41,7 @@ void ContainerStore::recover() {
     }
   }
   network_.start(living);
-  log::info("containers found again", {{"count", containers_.size()}});
+  log::info("containers found again", {{"count", static_cast<std::uint64_t>(containers_.size())}});
 }
 
 void ContainerStore::leave() {

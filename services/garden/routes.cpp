@@ -17,6 +17,13 @@ using http::Request;
 constexpr std::size_t kMaxBody = 64 << 20;  // bytes; resource results in properties can be large
 
 Json body_of(Request& request) { return parse_json(request.body(kMaxBody)); }
+
+Json object_of(Request& request) {
+  Json body = body_of(request);
+  if (!body.is_object()) throw Error(ErrorKind::invalid, std::string("body must be a JSON object, not ") + body.type_name());
+  return body;
+}
+
 void done(Reply& reply) { reply.json("{}"); }
 
 // Gives the client's connection to the shim; if that refuses, answers on it ourselves.
@@ -48,7 +55,7 @@ class Handlers {
   }
 
   void create(Request& request, Reply& reply) const {
-    auto spec = parse_container_spec(body_of(request));
+    auto spec = parse_container_spec(object_of(request));
     if (spec.grace_time_ns == 0) spec.grace_time_ns = api_.options.default_grace_time.count();
     reply.json(dump_json({{"Handle", api_.store.create(std::move(spec))}}));
   }
@@ -59,11 +66,13 @@ class Handlers {
   }
 
   void stop(Request& request, Reply& reply) const {
-    container(request)->shim().stop(bool_field(body_of(request), "kill"), deadline());
+    container(request)->shim().stop(bool_field(object_of(request), "kill"), deadline());
     done(reply);
   }
 
-  void info(Request& request, Reply& reply) const { reply.json(dump_json(container_info(*container(request), api_.gateway, deadline()))); }
+  void info(Request& request, Reply& reply) const {
+    reply.json(dump_json(container_info(*container(request), api_.gateway, deadline())));
+  }
 
   void bulk_info(Request& request, Reply& reply) const {
     Json all = Json::object();
@@ -79,7 +88,7 @@ class Handlers {
 
   void run(Request& request, Reply& reply) const {
     const auto target = container(request);
-    const Json process = body_of(request);
+    const Json process = object_of(request);
     hand_over(reply, [this, target, process](const UniqueFd& connection, const std::string& leftover) {
       target->shim().run(process, connection, leftover, deadline());
     });
@@ -117,7 +126,7 @@ class Handlers {
   }
 
   void set_property(Request& request, Reply& reply) const {
-    container(request)->properties().set(request.capture("key"), string_field(body_of(request), "value"));
+    container(request)->properties().set(request.capture("key"), string_field(object_of(request), "value"));
     done(reply);
   }
 
@@ -142,9 +151,7 @@ Json cpu_limits(const Limits& l) {
   return json;
 }
 
-Json memory_limits(const Limits& l) {
-  return l.memory_bytes == 0 ? Json::object() : Json{{"limit_in_bytes", l.memory_bytes}};
-}
+Json memory_limits(const Limits& l) { return l.memory_bytes == 0 ? Json::object() : Json{{"limit_in_bytes", l.memory_bytes}}; }
 
 }  // namespace
 

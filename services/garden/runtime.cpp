@@ -41,7 +41,7 @@ std::string cgroup_parent(const Paths& paths) {
 // installed one.
 fs::path keep_init(const Options& options) {
   const auto installed = fs::path(options.programs) / "concourse-init";
-  struct stat st{};
+  struct stat st {};
   if (::stat(installed.c_str(), &st) != 0) throw SysError("find '" + installed.string() + "'");
   const auto content = os::read_existing_file(installed);
   const auto kept = options.paths.inits() / std::to_string(std::hash<std::string>{}(content));
@@ -54,7 +54,8 @@ fs::path keep_init(const Options& options) {
 
 std::vector<std::string> global_flags(const std::string& program, const Paths& paths) {
   std::vector<std::string> flags = {"--root", paths.oci().string()};
-  if (fs::path(program).filename().string().find("crun") != std::string::npos) flags.emplace_back("--cgroup-manager=cgroupfs");  // runc's default
+  if (fs::path(program).filename().string().find("crun") != std::string::npos)
+    flags.emplace_back("--cgroup-manager=cgroupfs");  // runc's default
   return flags;
 }
 
@@ -109,7 +110,8 @@ void Runtime::remove(const std::string& handle, Deadline deadline) const {
 }
 
 void Runtime::remove_cgroup_parents() const {
-  for (const auto& entry : os::list_directory("/sys/fs/cgroup")) ::rmdir(("/sys/fs/cgroup/" + entry + machine.cgroup_parent).c_str());
+  for (const auto& entry : os::list_directory("/sys/fs/cgroup"))
+    ::rmdir(("/sys/fs/cgroup/" + entry + machine.cgroup_parent).c_str());
   ::rmdir(("/sys/fs/cgroup" + machine.cgroup_parent).c_str());
 }
 

@@ -4,8 +4,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <csignal>
+#include <mutex>
+#include <set>
 
 #include "common/base/error.hpp"
 #include "common/base/scope_exit.hpp"
@@ -34,27 +37,39 @@ Json checked(const std::string& body) {
   throw Error(kind == protocol::kConflict ? ErrorKind::conflict : ErrorKind::internal, error);
 }
 
+std::mutex mutex;       // guards shims
+std::set<pid_t> shims;  // started by this process and not reaped
+
 }  // namespace
+
+void reap_shims() {
+  const std::lock_guard lock(mutex);
+  std::erase_if(shims, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+}
 
 Started ShimClient::start(const std::string& shim, Deadline deadline) const {
   const auto listener = os::listen_unix(protocol::socket_path(dir_));
   auto [ours, theirs] = os::socket_pair(SOCK_STREAM);
   // A file, not our own stdout: who reads that to its end must not wait for containers.
   const auto log = os::open_file(dir_ / "shim.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
-  auto child = os::Child::spawn({.argv = {shim, dir_.string()},
-                                 .env = std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-                                 .fds = {{log.get(), 1}, {log.get(), 2}, {listener.get(), protocol::kListenerFd}, {theirs.get(), protocol::kReportFd}},
-                                 .new_session = true,
-                                 .working_dir = "/"});
-  ScopeExit give_up([&] { child.signal(SIGKILL); });
+  auto child = os::Child::spawn(
+      {.argv = {shim, dir_.string()},
+       .env = std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+       .fds = {{log.get(), 1}, {log.get(), 2}, {listener.get(), protocol::kListenerFd}, {theirs.get(), protocol::kReportFd}},
+       .new_session = true,
+       .working_dir = "/"});
+  ScopeExit give_up([&] { child.signal(SIGKILL); });  // and its owner reaps it
   theirs.reset();
   os::replace_file(pid_file(dir_), std::to_string(child.pid()), 0600);
   auto report = os::receive_frame(ours.get(), deadline);
-  if (!report) throw Error(ErrorKind::internal, "the shim ended: " + std::string(trim(os::read_file(dir_ / "shim.log").value_or(""))));
+  if (!report)
+    throw Error(ErrorKind::internal, "the shim ended: " + std::string(trim(os::read_file(dir_ / "shim.log").value_or(""))));
   const Json answer = checked(report->body);
   if (report->fds.size() != 1) throw Error(ErrorKind::internal, "the shim sent no network namespace");
   give_up.dismiss();
-  child.detach();  // the main loop reaps it, this Garden's or, after a restart, nobody's
+  const std::lock_guard lock(mutex);
+  shims.insert(child.pid());
+  child.detach();
   return {static_cast<int>(int_field(answer, "pid")), std::move(report->fds[0])};
 }
 
@@ -67,15 +82,19 @@ void ShimClient::run(const Json& process_spec, const UniqueFd& connection, const
   ask({{"question", protocol::kRun}, {"process", process_spec}}, leftover, {connection.get()}, deadline);
 }
 
-void ShimClient::attach(const std::string& process_id, const UniqueFd& connection, const std::string& leftover, Deadline deadline) const {
+void ShimClient::attach(const std::string& process_id, const UniqueFd& connection, const std::string& leftover,
+                        Deadline deadline) const {
   ask({{"question", protocol::kAttach}, {"process_id", process_id}}, leftover, {connection.get()}, deadline);
 }
 
-void ShimClient::output(const std::string& stream_id, const std::string& stream, const UniqueFd& connection, Deadline deadline) const {
+void ShimClient::output(const std::string& stream_id, const std::string& stream, const UniqueFd& connection,
+                        Deadline deadline) const {
   ask({{"question", protocol::kOutput}, {"stream_id", stream_id}, {"stream", stream}}, "", {connection.get()}, deadline);
 }
 
-void ShimClient::stop(bool kill, Deadline deadline) const { ask({{"question", protocol::kStop}, {"kill", kill}}, "", {}, deadline); }
+void ShimClient::stop(bool kill, Deadline deadline) const {
+  ask({{"question", protocol::kStop}, {"kill", kill}}, "", {}, deadline);
+}
 void ShimClient::destroy(Deadline deadline) const { ask({{"question", protocol::kDestroy}}, "", {}, deadline); }
 Json ShimClient::status(Deadline deadline) const { return ask({{"question", protocol::kStatus}}, "", {}, deadline); }
 

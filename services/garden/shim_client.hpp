@@ -12,8 +12,8 @@ namespace concourse::garden {
 
 // A started container.
 struct Started {
-  int pid = 0;        // of its init, on the host
-  UniqueFd network;   // its network namespace
+  int pid = 0;       // of its init, on the host
+  UniqueFd network;  // its network namespace
 };
 
 class ShimClient {
@@ -43,5 +43,9 @@ class ShimClient {
 
   const std::filesystem::path dir_;
 };
+
+// Reaps the shims of this process that have ended, and no other child: those are waited for where they were started. For
+// SIGCHLD; thread-safe.
+void reap_shims();
 
 }  // namespace concourse::garden

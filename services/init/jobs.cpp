@@ -78,7 +78,8 @@ void Jobs::reap() {
     Job* job = *link;
     // Killed between fork and exec: the pipe's end looks like success, and the exit that follows tells the truth.
     if (job->error_pipe >= 0) settle(*job);
-    if (!job->failed) report(Event::exited, job->token, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), nullptr);
+    if (!job->failed)
+      report(Event::exited, job->token, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), nullptr);
     *link = job->next;
     std::free(job);
   }

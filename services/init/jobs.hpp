@@ -28,8 +28,8 @@ class Jobs {
   struct Job {
     std::uint32_t token;
     pid_t pid;
-    int error_pipe;     // -1 once settled
-    bool failed;        // the program never ran: its exit is not reported
+    int error_pipe;  // -1 once settled
+    bool failed;     // the program never ran: its exit is not reported
     Job* next;
   };
 

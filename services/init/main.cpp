@@ -36,7 +36,8 @@ int main() {
     if (count - 2 >= kMaxStarting) watched[0].events = 0;  // orders wait until a start is settled
     if (::poll(watched, count, -1) < 0) continue;
     signalfd_siginfo info;
-    while (::read(signals, &info, sizeof info) > 0) {}
+    while (::read(signals, &info, sizeof info) > 0) {
+    }
     // Starts are settled before exits, so that a program that ends at once is reported as running first.
     jobs.settle_starts();
     jobs.reap();

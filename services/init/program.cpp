@@ -83,7 +83,8 @@ bool Program::search() {
     const auto colon = rest.find(':');
     const std::string_view directory = rest.substr(0, colon);
     char candidate[4096];
-    const int n = std::snprintf(candidate, sizeof candidate, "%.*s/%s", static_cast<int>(directory.size()), directory.data(), path_);
+    const int n =
+        std::snprintf(candidate, sizeof candidate, "%.*s/%s", static_cast<int>(directory.size()), directory.data(), path_);
     if (!directory.empty() && n > 0 && static_cast<std::size_t>(n) < sizeof candidate) {
       ::execve(candidate, arguments_, environment_);
       if (errno != ENOENT && errno != ENOTDIR) {

@@ -118,7 +118,8 @@ class Child {
       const rlim_t value = d.u64();
       const rlimit limit{value, value};
       if (d.ok() && ::setrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0)
-        die(Failure::other, "set resource limit %u to %llu: %s", resource, static_cast<unsigned long long>(value), std::strerror(errno));
+        die(Failure::other, "set resource limit %u to %llu: %s", resource, static_cast<unsigned long long>(value),
+            std::strerror(errno));
     }
   }
 
@@ -143,7 +144,8 @@ class Child {
     char here[4096];
     if (::chdir(dir) != 0) die(Failure::other, "working directory '%s': %s", dir, std::strerror(errno));
     // A path through a leaked descriptor would lead outside the root: then the kernel gives no absolute name.
-    if (::syscall(SYS_getcwd, here, sizeof here) <= 0 || here[0] != '/') die(Failure::other, "working directory '%s' is outside the root", dir);
+    if (::syscall(SYS_getcwd, here, sizeof here) <= 0 || here[0] != '/')
+      die(Failure::other, "working directory '%s' is outside the root", dir);
   }
 
   void become(const User& user) {
@@ -159,7 +161,7 @@ class Child {
 }  // namespace
 
 bool spawn(int spec_fd, const Stdio& stdio, Started& started, StartError& error) {
-  struct stat st{};
+  struct stat st {};
   if (::fstat(spec_fd, &st) != 0 || st.st_size <= 0 || st.st_size > static_cast<off_t>(init_wire::kMaxSpec))
     return refuse(error, "process description has no proper size");
   const auto size = static_cast<std::size_t>(st.st_size);
@@ -171,7 +173,8 @@ bool spawn(int spec_fd, const Stdio& stdio, Started& started, StartError& error)
   const bool tty = (peek.u32() & init_wire::kFlagTty) != 0;
   int terminal = -1;
   int pipe_ends[2] = {-1, -1};
-  if (tty && (terminal = ::open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0) refuse(error, "make a terminal: %s", std::strerror(errno));
+  if (tty && (terminal = ::open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0)
+    refuse(error, "make a terminal: %s", std::strerror(errno));
   else if (tty && ::ioctl(terminal, TIOCSPTLCK, "\0\0\0") != 0) refuse(error, "unlock the terminal: %s", std::strerror(errno));
   else if (::pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK) != 0) refuse(error, "make a pipe: %s", std::strerror(errno));
   else started.pid = ::fork();

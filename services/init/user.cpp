@@ -21,7 +21,7 @@ constexpr std::size_t kMaxFields = 7;
 class Table {
  public:
   explicit Table(const char* path) : fd_(::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
-    struct stat st{};  // a build may have put a pipe or a device there
+    struct stat st {};  // a build may have put a pipe or a device there
     if (fd_ >= 0 && (::fstat(fd_, &st) != 0 || !S_ISREG(st.st_mode))) ::close(std::exchange(fd_, -1));
   }
   ~Table() {
@@ -141,7 +141,8 @@ bool look_up_user(const char* text, User& user, char* why, std::size_t why_size,
 
   char name[256] = "";
   if (!from_passwd(who, passwd_path, user, name, sizeof name)) {
-    std::snprintf(why, why_size, "unable to find user %.*s: no matching entries in passwd file", static_cast<int>(who.size()), who.data());
+    std::snprintf(why, why_size, "unable to find user %.*s: no matching entries in passwd file", static_cast<int>(who.size()),
+                  who.data());
     return false;
   }
   unsigned gid = 0;
@@ -159,7 +160,8 @@ bool look_up_user(const char* text, User& user, char* why, std::size_t why_size,
     if (n > 3 && name[0] != '\0' && has_member(f[3], name) && user.group_count < kMaxGroups) user.groups[user.group_count++] = gid;
   }
   if (!group_found) {
-    std::snprintf(why, why_size, "unable to find group %.*s: no matching entries in group file", static_cast<int>(group.size()), group.data());
+    std::snprintf(why, why_size, "unable to find group %.*s: no matching entries in group file", static_cast<int>(group.size()),
+                  group.data());
     return false;
   }
   return true;

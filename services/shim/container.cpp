@@ -14,9 +14,11 @@ constexpr auto kRemoveLimit = std::chrono::seconds(60);
 }
 
 Container::Container(EventLoop& loop, std::filesystem::path dir)
-    : loop_(loop), dir_(std::move(dir)),
+    : loop_(loop),
+      dir_(std::move(dir)),
       config_(protocol::shim::config_from_json(parse_json(os::read_existing_file(protocol::shim::config_path(dir_))))),
-      runtime_(config_, dir_), processes_(loop, dir_, config_.environment, config_.owner) {}
+      runtime_(config_, dir_),
+      processes_(loop, dir_, config_.environment, config_.owner) {}
 
 UniqueFd Container::start() {
   const auto deadline = Deadline::in(std::chrono::milliseconds(config_.create_limit_ms));

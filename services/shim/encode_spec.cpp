@@ -12,11 +12,14 @@ namespace concourse::shim {
 namespace {
 
 // Garden's names of resource limits. `locks` has had no effect since Linux 2.4.25, but the kernel still takes it.
-const std::map<std::string, int> kLimits = {
-    {"as", RLIMIT_AS},         {"core", RLIMIT_CORE},     {"cpu", RLIMIT_CPU},           {"data", RLIMIT_DATA},
-    {"fsize", RLIMIT_FSIZE},   {"locks", RLIMIT_LOCKS},   {"memlock", RLIMIT_MEMLOCK},   {"msgqueue", RLIMIT_MSGQUEUE},
-    {"nice", RLIMIT_NICE},     {"nofile", RLIMIT_NOFILE}, {"nproc", RLIMIT_NPROC},       {"rss", RLIMIT_RSS},
-    {"rtprio", RLIMIT_RTPRIO}, {"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK}};
+const std::map<std::string, int> kLimits = {{"as", RLIMIT_AS},           {"core", RLIMIT_CORE},
+                                            {"cpu", RLIMIT_CPU},         {"data", RLIMIT_DATA},
+                                            {"fsize", RLIMIT_FSIZE},     {"locks", RLIMIT_LOCKS},
+                                            {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE},
+                                            {"nice", RLIMIT_NICE},       {"nofile", RLIMIT_NOFILE},
+                                            {"nproc", RLIMIT_NPROC},     {"rss", RLIMIT_RSS},
+                                            {"rtprio", RLIMIT_RTPRIO},   {"sigpending", RLIMIT_SIGPENDING},
+                                            {"stack", RLIMIT_STACK}};
 
 class Encoder {
  public:

@@ -27,7 +27,7 @@ using init_wire::Request;
 
 // A terminal's master and nothing else may come out of a container: major numbers 128-135 and 5:2 are the kernel's pty masters.
 bool is_terminal_master(int fd) {
-  struct stat st{};
+  struct stat st {};
   if (::fstat(fd, &st) != 0 || !S_ISCHR(st.st_mode)) return false;
   const auto major_number = major(st.st_rdev);
   return (major_number >= 128 && major_number <= 135) || (major_number == 5 && minor(st.st_rdev) == 2);

@@ -28,7 +28,10 @@ constexpr auto kFarewell = std::chrono::seconds(10);  // for clients to read the
 int serve(const char* dir) {
   UniqueFd listener(protocol::shim::kListenerFd), report(protocol::shim::kReportFd);
   EventLoop loop;
-  loop.on_signal(SIGCHLD, "reap", [] { while (waitpid(-1, nullptr, WNOHANG) > 0) {} });
+  loop.on_signal(SIGCHLD, "reap", [] {
+    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+  });
   const auto container = std::make_unique<shim::Container>(loop, dir);
   try {
     const auto network = container->start();
@@ -36,7 +39,8 @@ int serve(const char* dir) {
     answer["ok"] = true;
     os::send_frame(report.get(), dump_json(answer), {network.get()}, Deadline::in(kReportLimit));
   } catch (const Error& e) {
-    os::send_frame(report.get(), dump_json({{"ok", false}, {"kind", protocol::shim::kOther}, {"error", e.what()}}), {}, Deadline::in(kReportLimit));
+    os::send_frame(report.get(), dump_json({{"ok", false}, {"kind", protocol::shim::kOther}, {"error", e.what()}}), {},
+                   Deadline::in(kReportLimit));
     return 1;
   }
   report.reset();

@@ -56,14 +56,16 @@ pid_t OciRuntime::run(const UniqueFd& init_socket, Deadline deadline) const {
   const Pipe words;
   Pipe input;
   input.write_end.reset();
-  auto child = os::Child::spawn({.argv = command({"run", "--detach", "--bundle", dir_.string(), "--preserve-fds", "1", "--pid-file",
-                                                  protocol::shim::pid_path(dir_).string(), config_.handle}),
-                                 .env = std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "XDG_RUNTIME_DIR=/run"},
-                                 .fds = {{input.read_end.get(), 0}, {words.write_end.get(), 1}, {words.write_end.get(), 2}, {init_socket.get(), 3}},
-                                 .working_dir = {}});
+  auto child = os::Child::spawn(
+      {.argv = command({"run", "--detach", "--bundle", dir_.string(), "--preserve-fds", "1", "--pid-file",
+                        protocol::shim::pid_path(dir_).string(), config_.handle}),
+       .env = std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "XDG_RUNTIME_DIR=/run"},
+       .fds = {{input.read_end.get(), 0}, {words.write_end.get(), 1}, {words.write_end.get(), 2}, {init_socket.get(), 3}},
+       .working_dir = {}});
   const auto status = child.wait(deadline);
   if (!status) throw Error(ErrorKind::timeout, "'" + config_.oci_runtime + " run' took too long; killed");
-  if (status->code != 0) throw Error(ErrorKind::internal, "'" + config_.oci_runtime + " run' failed: " + last_words(words.read_end));
+  if (status->code != 0)
+    throw Error(ErrorKind::internal, "'" + config_.oci_runtime + " run' failed: " + last_words(words.read_end));
   const auto pid = parse_u64(trim(os::read_existing_file(protocol::shim::pid_path(dir_), 64)));
   if (!pid) throw Error(ErrorKind::internal, "'" + config_.oci_runtime + "' left no pid");
   return static_cast<pid_t>(*pid);
@@ -72,7 +74,8 @@ pid_t OciRuntime::run(const UniqueFd& init_socket, Deadline deadline) const {
 void OciRuntime::remove(Deadline deadline) const {
   const auto result = os::run_program(command({"delete", "--force", config_.handle}), deadline);
   if (result.status.code == 0) return;
-  const bool absent = result.output.find("does not exist") != std::string::npos || result.output.find("No such file") != std::string::npos;
+  const bool absent =
+      result.output.find("does not exist") != std::string::npos || result.output.find("No such file") != std::string::npos;
   if (!absent) throw Error(ErrorKind::internal, "'" + config_.oci_runtime + " delete' failed: " + std::string(trim(result.output)));
 }
 

@@ -30,11 +30,11 @@ class Output {
   class Reader {
    private:
     friend class Output;
-    std::uint64_t at = 0;     // the next byte it needs
-    UniqueFd connection;      // empty until the client has come for it
-    std::string head;         // sent before the first byte
-    bool blocked = false;     // the socket is full: wait for EPOLLOUT
-    bool closed = false;      // the client has gone, or everything was sent
+    std::uint64_t at = 0;  // the next byte it needs
+    UniqueFd connection;   // empty until the client has come for it
+    std::string head;      // sent before the first byte
+    bool blocked = false;  // the socket is full: wait for EPOLLOUT
+    bool closed = false;   // the client has gone, or everything was sent
     std::function<void()> on_closed;
   };
 
@@ -67,7 +67,7 @@ class Output {
   UniqueFd source_;
   bool watching_ = false;
   bool exited_ = false;
-  std::string buffer_;           // bytes [base_, end_)
+  std::string buffer_;  // bytes [base_, end_)
   std::uint64_t base_ = 0, end_ = 0, delivered_ = 0;
   std::list<Reader> readers_;
 };

@@ -48,7 +48,8 @@ struct Fixture {
   std::string receive(const UniqueFd& client) {
     std::string all;
     char buffer[65536];
-    for (ssize_t n = 0; (n = ::recv(client.get(), buffer, sizeof buffer, MSG_DONTWAIT)) > 0;) all.append(buffer, static_cast<std::size_t>(n));
+    for (ssize_t n = 0; (n = ::recv(client.get(), buffer, sizeof buffer, MSG_DONTWAIT)) > 0;)
+      all.append(buffer, static_cast<std::size_t>(n));
     return all;
   }
 

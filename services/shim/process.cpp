@@ -16,7 +16,8 @@ constexpr auto kUnclaimed = std::chrono::seconds(60);
 // The head promises chunks and none come: clients of the hijacked routes take the socket over, and their HTTP library insists
 // on a framing that allows it.
 std::string head(int status, const char* content_type) {
-  return std::string("HTTP/1.1 ") + (status == 201 ? "201 Created" : "200 OK") + "\r\n" + content_type + "Transfer-Encoding: chunked\r\n\r\n";
+  return std::string("HTTP/1.1 ") + (status == 201 ? "201 Created" : "200 OK") + "\r\n" + content_type +
+         "Transfer-Encoding: chunked\r\n\r\n";
 }
 
 std::string message(Json json) { return dump_json(json) + "\n"; }
@@ -57,11 +58,17 @@ void Process::attach(UniqueFd connection, std::string_view leftover, int http_st
   auto& attachment = attachments_.emplace_back();
   attachment.stream_id = random_hex(8);
   const auto& stream_id = attachment.stream_id;
-  attachment.out = &out_->add_reader([this, stream_id, alive = alive_] { if (*alive) reader_closed(stream_id, false); });
-  attachment.err = &err_->add_reader([this, stream_id, alive = alive_] { if (*alive) reader_closed(stream_id, true); });
+  attachment.out = &out_->add_reader([this, stream_id, alive = alive_] {
+    if (*alive) reader_closed(stream_id, false);
+  });
+  attachment.err = &err_->add_reader([this, stream_id, alive = alive_] {
+    if (*alive) reader_closed(stream_id, true);
+  });
   auto first = head(http_status, "Content-Type: application/json\r\n") + message({{"process_id", id_}, {"stream_id", stream_id}});
   attachment.main = std::make_unique<MainStream>(loop_, std::move(connection), std::move(first), leftover, *this,
-                                                 [this, stream_id, alive = alive_] { if (*alive) detach(stream_id); });
+                                                 [this, stream_id, alive = alive_] {
+                                                   if (*alive) detach(stream_id);
+                                                 });
   if (exit_status_) finish(attachment);
 }
 

@@ -25,7 +25,8 @@ constexpr int kKilled = 128 + SIGKILL;
 
 }  // namespace
 
-ProcessTable::ProcessTable(EventLoop& loop, std::filesystem::path container_dir, std::vector<std::string> environment, std::uint32_t owner)
+ProcessTable::ProcessTable(EventLoop& loop, std::filesystem::path container_dir, std::vector<std::string> environment,
+                           std::uint32_t owner)
     : loop_(loop), dir_(std::move(container_dir)), environment_(std::move(environment)), owner_(owner), init_(loop) {}
 
 // Three pipes: the returned ends are ours, `ends` go inside. They belong to the container's root, so that the init can give
@@ -86,7 +87,8 @@ void ProcessTable::process_failed(std::uint32_t token, init_wire::Failure failur
   if (node.empty()) return;
   auto& starting = node.mapped();
   processes_.erase(starting.process_id);  // it never ran: its id is free
-  const Refusal refusal{failure == init_wire::Failure::executable_not_found ? protocol::kExecutableNotFound : protocol::kOther, why};
+  const Refusal refusal{failure == init_wire::Failure::executable_not_found ? protocol::kExecutableNotFound : protocol::kOther,
+                        why};
   starting.done(&refusal, starting.process_id);
 }
 

@@ -68,7 +68,7 @@ class ProcessTable : public InitEvents {
   const std::uint32_t owner_;
   InitChannel init_;
   std::map<std::string, std::unique_ptr<Process>> processes_;
-  std::map<std::uint32_t, Process*> by_token_;    // started, not ended
+  std::map<std::uint32_t, Process*> by_token_;  // started, not ended
   std::map<std::uint32_t, Starting> starting_;
   std::uint32_t next_token_ = 1;
   std::vector<std::function<void()>> stopping_;

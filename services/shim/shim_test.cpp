@@ -18,7 +18,9 @@ using namespace concourse;
 
 TEST_CASE("json scanner: objects are cut however they arrive") {
   shim::JsonScanner scanner;
-  const std::string stream = R"({"a":"}{\"","b":[{}]}{"c":1}  )" "\n" R"({"d":{"e":[]}})";
+  const std::string stream = R"({"a":"}{\"","b":[{}]}{"c":1}  )"
+                             "\n"
+                             R"({"d":{"e":[]}})";
   std::vector<std::string> got;
   for (const char c : stream) {
     scanner.add({&c, 1});

@@ -23,7 +23,8 @@ Ipv4Range Ipv4Range::parse(const std::string& text) {
   const auto slash = text.find('/');
   const auto address = parse_ipv4(text.substr(0, slash));
   const auto prefix = slash == std::string::npos ? std::optional<std::uint64_t>(32) : parse_u64(text.substr(slash + 1));
-  if (!address || !prefix || *prefix > 32) throw Error(ErrorKind::invalid, "'" + text + "' is not an IPv4 network such as 10.80.0.0/16");
+  if (!address || !prefix || *prefix > 32)
+    throw Error(ErrorKind::invalid, "'" + text + "' is not an IPv4 network such as 10.80.0.0/16");
   Ipv4Range range{0, static_cast<int>(*prefix)};
   range.base = range.prefix == 0 ? 0 : *address & ~(range.size() - 1);
   return range;
@@ -32,7 +33,8 @@ Ipv4Range Ipv4Range::parse(const std::string& text) {
 std::string Ipv4Range::text() const { return ipv4_text(base) + "/" + std::to_string(prefix); }
 
 AddressPool::AddressPool(Ipv4Range range) : range_(range), last_(range.base + 1) {
-  if (range.prefix > 30) throw Error(ErrorKind::invalid, "network pool " + range.text() + " has no room for a container: at least a /30 is needed");
+  if (range.prefix > 30)
+    throw Error(ErrorKind::invalid, "network pool " + range.text() + " has no room for a container: at least a /30 is needed");
 }
 
 bool AddressPool::usable(std::uint32_t address) const {
@@ -52,7 +54,8 @@ std::uint32_t AddressPool::take() {
 
 void AddressPool::take(std::uint32_t address) {
   const std::lock_guard lock(mutex_);
-  if (!usable(address)) throw Error(ErrorKind::invalid, ipv4_text(address) + " is not an address of the network pool " + range_.text());
+  if (!usable(address))
+    throw Error(ErrorKind::invalid, ipv4_text(address) + " is not an address of the network pool " + range_.text());
   if (!taken_.insert(address).second) throw Error(ErrorKind::conflict, "address " + ipv4_text(address) + " is taken");
 }
 

@@ -82,7 +82,8 @@ std::string hosts_text(const std::string& handle, const std::string& address, co
   return text + address + " " + handle + "\n";
 }
 
-std::string resolv_conf_for_container(const std::string& host_resolv_conf, const std::string& resolved_resolv_conf, const std::string& host_address) {
+std::string resolv_conf_for_container(const std::string& host_resolv_conf, const std::string& resolved_resolv_conf,
+                                      const std::string& host_address) {
   const auto own = without_loopback(host_resolv_conf);
   if (own.has_server || !own.dropped_loopback) return own.text;
   const auto resolved = without_loopback(resolved_resolv_conf);
@@ -90,7 +91,8 @@ std::string resolv_conf_for_container(const std::string& host_resolv_conf, const
   return host_address.empty() ? own.text : "nameserver " + host_address + "\n";
 }
 
-std::string resolv_conf_text(bool hermetic, const EtcSettings& settings, const std::filesystem::path& etc, const std::filesystem::path& run) {
+std::string resolv_conf_text(bool hermetic, const EtcSettings& settings, const std::filesystem::path& etc,
+                             const std::filesystem::path& run) {
   if (hermetic) return "";
   std::string text;
   for (const auto& server : settings.dns_servers) text += "nameserver " + server + "\n";

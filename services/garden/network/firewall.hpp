@@ -18,8 +18,8 @@ struct FirewallRules {
   std::uint32_t link_group = 0;
   Ipv4Range pool;
   bool allow_host_access = false;
-  std::vector<Ipv4Range> restricted;          // containers can't reach these
-  std::vector<std::uint32_t> hermetic;        // containers that reach nothing
+  std::vector<Ipv4Range> restricted;    // containers can't reach these
+  std::vector<std::uint32_t> hermetic;  // containers that reach nothing
 };
 
 class Firewall {

@@ -2,11 +2,10 @@
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
-#include <net/if.h>
-
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
+#include <net/if.h>
 #include <sched.h>
 
 #include <cerrno>

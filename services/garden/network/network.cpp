@@ -49,7 +49,8 @@ void configure_inside(std::uint32_t address, std::uint32_t gateway) {
 
 std::string Network::link_name(std::uint32_t address) { return "cw" + hex(address); }
 
-Network::Network(NetworkSettings settings) : settings_(std::move(settings)), pool_(settings_.pool), firewall_("concourse_" + hex(settings_.pool.base)) {}
+Network::Network(NetworkSettings settings)
+    : settings_(std::move(settings)), pool_(settings_.pool), firewall_("concourse_" + hex(settings_.pool.base)) {}
 
 void Network::start(const std::vector<ContainerAddress>& living) {
   Netlink netlink;

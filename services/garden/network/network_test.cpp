@@ -24,18 +24,22 @@ TEST_CASE("address pool: round-robin, the gateway and the ends never, exhaustion
 TEST_CASE("address pool: networks are checked") {
   CHECK(Ipv4Range::parse("10.1.2.3/16").text() == "10.1.0.0/16");
   CHECK(Ipv4Range::parse("1.2.3.4").text() == "1.2.3.4/32");
-  for (const char* bad : {"", "x", "10.0.0.0/33", "10.0.0.0/", "fd00::/8", "10.0.0/8"}) CHECK_THROWS_AS(Ipv4Range::parse(bad), Error);
+  for (const char* bad : {"", "x", "10.0.0.0/33", "10.0.0.0/", "fd00::/8", "10.0.0/8"})
+    CHECK_THROWS_AS(Ipv4Range::parse(bad), Error);
   CHECK_THROWS_AS(AddressPool(Ipv4Range::parse("10.0.0.0/31")), Error);
 }
 
 TEST_CASE("resolv.conf: loopback servers are dropped, others and other lines kept") {
-  CHECK(resolv_conf_for_container("nameserver 127.0.0.53\nnameserver 10.0.0.2\n\nsearch a b\n", "", "9.9.9.9") == "nameserver 10.0.0.2\nsearch a b\n");
+  CHECK(resolv_conf_for_container("nameserver 127.0.0.53\nnameserver 10.0.0.2\n\nsearch a b\n", "", "9.9.9.9") ==
+        "nameserver 10.0.0.2\nsearch a b\n");
   CHECK(resolv_conf_for_container("nameserver 2001:db8::1\n", "", "") == "nameserver 2001:db8::1\n");
-  CHECK(resolv_conf_for_container("nameserver a b\nnameserver\noptions ndots:2\n", "nameserver 1.1.1.1\n", "") == "options ndots:2\n");
+  CHECK(resolv_conf_for_container("nameserver a b\nnameserver\noptions ndots:2\n", "nameserver 1.1.1.1\n", "") ==
+        "options ndots:2\n");
 }
 
 TEST_CASE("resolv.conf: with only loopback servers, systemd-resolved's real ones, else the host itself") {
-  CHECK(resolv_conf_for_container("nameserver 127.0.0.53\n", "nameserver 10.0.0.3\nsearch x\n", "9.9.9.9") == "nameserver 10.0.0.3\nsearch x\n");
+  CHECK(resolv_conf_for_container("nameserver 127.0.0.53\n", "nameserver 10.0.0.3\nsearch x\n", "9.9.9.9") ==
+        "nameserver 10.0.0.3\nsearch x\n");
   CHECK(resolv_conf_for_container("nameserver ::1\n", "", "9.9.9.9") == "nameserver 9.9.9.9\n");
 }
 

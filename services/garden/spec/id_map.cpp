@@ -17,7 +17,8 @@ std::uint32_t highest_id(const std::filesystem::path& map_file) {
 }
 
 Json id_mappings(std::uint32_t highest) {
-  return Json::array({{{"containerID", 0}, {"hostID", highest}, {"size", 1}}, {{"containerID", 1}, {"hostID", 1}, {"size", highest - 1}}});
+  return Json::array(
+      {{{"containerID", 0}, {"hostID", highest}, {"size", 1}}, {{"containerID", 1}, {"hostID", 1}, {"size", highest - 1}}});
 }
 
 }  // namespace concourse::garden

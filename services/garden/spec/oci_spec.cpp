@@ -33,7 +33,8 @@ Json mounts(const ContainerSpec& spec, const Machine& machine, const std::filesy
       bind_mount(machine.init.string(), kInitPath, false),
   });
   for (const auto& m : spec.bind_mounts) list.push_back(bind_mount(m.source, m.destination, m.writable));
-  for (const char* file : {"hosts", "hostname", "resolv.conf"}) list.push_back(bind_mount((etc / file).string(), std::string("/etc/") + file, true));
+  for (const char* file : {"hosts", "hostname", "resolv.conf"})
+    list.push_back(bind_mount((etc / file).string(), std::string("/etc/") + file, true));
   return list;
 }
 
@@ -72,8 +73,10 @@ Json linux_part(const ContainerSpec& spec, const Machine& machine) {
     part["seccomp"] = fuse ? machine.fuse_seccomp : machine.seccomp;
     // A masked proc can't be mounted again in a nested user namespace, which is what the fuse mode is for.
     if (!fuse)
-      part["maskedPaths"] = {"/proc/acpi",       "/proc/asound",     "/proc/kcore", "/proc/keys",           "/proc/latency_stats", "/proc/sched_debug",
-                             "/proc/timer_list", "/proc/timer_stats", "/proc/scsi",  "/sys/devices/virtual/powercap", "/sys/firmware"};
+      part["maskedPaths"] = {
+          "/proc/acpi",        "/proc/asound",     "/proc/kcore",       "/proc/keys", "/proc/latency_stats",
+          "/proc/sched_debug", "/proc/timer_list", "/proc/timer_stats", "/proc/scsi", "/sys/devices/virtual/powercap",
+          "/sys/firmware"};
   }
   part["namespaces"] = std::move(namespaces);
   return part;
@@ -116,7 +119,12 @@ Json oci_spec(const ContainerSpec& spec, const Machine& machine, const std::file
             {"cwd", "/"},
             {"oomScoreAdj", 0},
             // Nothing inheritable or ambient: a process that isn't root has none of these.
-            {"capabilities", {{"bounding", caps}, {"effective", caps}, {"permitted", caps}, {"inheritable", Json::array()}, {"ambient", Json::array()}}}}},
+            {"capabilities",
+             {{"bounding", caps},
+              {"effective", caps},
+              {"permitted", caps},
+              {"inheritable", Json::array()},
+              {"ambient", Json::array()}}}}},
           {"linux", linux_part(spec, machine)}};
 }
 

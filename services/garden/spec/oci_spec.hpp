@@ -20,8 +20,8 @@ struct Machine {
   bool cgroup_namespace = false;              // the kernel has them
   bool swap_accounting = false;
   PrivilegedMode privileged_mode = PrivilegedMode::full;
-  std::filesystem::path init;                 // the copy of concourse-init
-  std::string cgroup_parent;                  // "/concourse-1a2b3c4d"
+  std::filesystem::path init;  // the copy of concourse-init
+  std::string cgroup_parent;   // "/concourse-1a2b3c4d"
   Json seccomp, fuse_seccomp;
 
   static Machine discover();

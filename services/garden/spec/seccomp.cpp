@@ -16,13 +16,14 @@ using Names = std::set<std::string>;
 constexpr int kLastNumber = 1024;  // beyond any architecture's table
 
 // Mounting and namespaces: what fuse-overlayfs and rootless builders need.
-const Names kMountCalls = {"mount", "mount_setattr", "move_mount", "pivot_root", "umount", "umount2", "unshare", "setns", "sethostname"};
+const Names kMountCalls = {"mount",   "mount_setattr", "move_mount", "pivot_root", "umount",
+                           "umount2", "unshare",       "setns",      "sethostname"};
 
 // Calls that act on the host, on other containers or on the kernel itself, or that only attackers still use.
 const Names kRefused = {
     // the machine
-    "reboot", "kexec_load", "kexec_file_load", "swapon", "swapoff", "acct", "iopl", "ioperm", "settimeofday", "stime", "clock_settime",
-    "clock_settime64", "vhangup", "setdomainname", "quotactl", "quotactl_fd", "nfsservctl", "lookup_dcookie",
+    "reboot", "kexec_load", "kexec_file_load", "swapon", "swapoff", "acct", "iopl", "ioperm", "settimeofday", "stime",
+    "clock_settime", "clock_settime64", "vhangup", "setdomainname", "quotactl", "quotactl_fd", "nfsservctl", "lookup_dcookie",
     // the kernel's code
     "init_module", "finit_module", "delete_module", "create_module", "query_module", "get_kernel_syms", "bpf", "perf_event_open",
     // keys are not in a namespace
@@ -34,11 +35,12 @@ const Names kRefused = {
     // placement on the machine's memory
     "mbind", "get_mempolicy", "set_mempolicy", "set_mempolicy_home_node", "move_pages", "migrate_pages",
     // a large attack surface, or a history of it
-    "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "uselib", "vm86", "vm86old", "sysfs", "_sysctl", "ustat",
+    "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "uselib", "vm86", "vm86old", "sysfs", "_sysctl",
+    "ustat",
     // entries of the tables that no kernel implements any more
-    "afs_syscall", "bdflush", "break", "epoll_ctl_old", "epoll_wait_old", "ftime", "getpmsg", "gtty", "idle", "lock", "mpx", "oldfstat",
-    "oldlstat", "oldolduname", "oldstat", "olduname", "prof", "profil", "putpmsg", "readdir", "security", "stty", "tuxcall", "ulimit",
-    "vserver",
+    "afs_syscall", "bdflush", "break", "epoll_ctl_old", "epoll_wait_old", "ftime", "getpmsg", "gtty", "idle", "lock", "mpx",
+    "oldfstat", "oldlstat", "oldolduname", "oldstat", "olduname", "prof", "profil", "putpmsg", "readdir", "security", "stty",
+    "tuxcall", "ulimit", "vserver",
     // decided by their arguments, below
     "personality", "clone", "clone3"};
 
@@ -79,14 +81,17 @@ Json profile(const Names& refused, Json more_rules) {
     rules.push_back(std::move(clone3));
   }
   for (auto& more : more_rules) rules.push_back(std::move(more));
-  return {{"defaultAction", "SCMP_ACT_ERRNO"},
-          {"defaultErrnoRet", EPERM},
+  return {
+    {"defaultAction", "SCMP_ACT_ERRNO"}, {"defaultErrnoRet", EPERM},
 #if defined(__x86_64__)
-          {"architectures", {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"}},
+        {"architectures", {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"}},
 #elif defined(__aarch64__)
-          {"architectures", {"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"}},
+        {"architectures", {"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"}},
 #endif
-          {"syscalls", std::move(rules)}};
+    {
+      "syscalls", std::move(rules)
+    }
+  };
 }
 
 }  // namespace
@@ -102,7 +107,8 @@ Json fuse_seccomp() {
   for (const auto* name : {"clone", "clone3", "pidfd_getfd", "keyctl"}) refused.erase(name);
   refused.insert("setns");
   constexpr std::uint64_t kMountNamespace = 0x20000;
-  return profile(refused, Json::array({rule({"setns"}, "SCMP_ACT_ALLOW", Json::array({argument(1, kMountNamespace, "SCMP_CMP_EQ")}))}));
+  return profile(refused,
+                 Json::array({rule({"setns"}, "SCMP_ACT_ALLOW", Json::array({argument(1, kMountNamespace, "SCMP_CMP_EQ")}))}));
 }
 
 }  // namespace concourse::garden

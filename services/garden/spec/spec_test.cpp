@@ -48,7 +48,8 @@ std::set<std::string> allowed(const Json& seccomp) {
 TEST_CASE("oci spec: an unprivileged container has its own user namespace, the base capabilities and a filter") {
   const auto oci = oci_spec(spec(), machine(), "/etc-dir");
   CHECK(namespaces(oci) == std::set<std::string>{"pid", "ipc", "uts", "mount", "network", "user", "cgroup"});
-  CHECK(oci["linux"]["uidMappings"] == Json::parse(R"([{"containerID":0,"hostID":4294967294,"size":1},{"containerID":1,"hostID":1,"size":4294967293}])"));
+  CHECK(oci["linux"]["uidMappings"] ==
+        Json::parse(R"([{"containerID":0,"hostID":4294967294,"size":1},{"containerID":1,"hostID":1,"size":4294967293}])"));
   CHECK(oci["process"]["capabilities"]["bounding"].size() == 14);
   CHECK(oci["process"]["capabilities"]["ambient"].empty());
   CHECK(oci["linux"]["seccomp"]["defaultAction"] == "D");
@@ -112,10 +113,12 @@ TEST_CASE("seccomp: ordinary calls pass, those that reach beyond a container don
   CHECK(profile["defaultAction"] == "SCMP_ACT_ERRNO");
   const auto names = allowed(profile);
   CHECK(names.size() > 330);
-  for (const char* name : {"read", "openat2", "execveat", "ptrace", "chroot", "socket", "rseq", "landlock_create_ruleset", "pidfd_open", "mknod", "time"})
+  for (const char* name : {"read", "openat2", "execveat", "ptrace", "chroot", "socket", "rseq", "landlock_create_ruleset",
+                           "pidfd_open", "mknod", "time"})
     CHECK_MESSAGE(names.contains(name), name);
-  for (const char* name : {"mount", "unshare", "setns", "bpf", "keyctl", "kexec_load", "init_module", "open_by_handle_at", "userfaultfd",
-                           "io_uring_setup", "clone", "clone3", "personality", "perf_event_open", "pivot_root", "reboot"})
+  for (const char* name :
+       {"mount", "unshare", "setns", "bpf", "keyctl", "kexec_load", "init_module", "open_by_handle_at", "userfaultfd",
+        "io_uring_setup", "clone", "clone3", "personality", "perf_event_open", "pivot_root", "reboot"})
     CHECK_FALSE_MESSAGE(names.contains(name), name);
   const auto fuse = allowed(fuse_seccomp());
   for (const char* name : {"mount", "unshare", "clone", "pivot_root"}) CHECK_MESSAGE(fuse.contains(name), name);

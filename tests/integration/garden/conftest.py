@@ -1,0 +1,93 @@
+"""One Garden alone, started by hand: no supervisor, no volumes."""
+
+import subprocess
+import threading
+
+import pytest
+
+from harness.garden import GardenClient
+from harness.wait import wait_until
+from harness.worker import network_pool
+
+
+class Garden:
+    def __init__(self, install, work_dir, runtime_dir, flags=()):
+        self.program = install.program("concourse-garden")
+        self.work_dir, self.runtime_dir = work_dir, runtime_dir
+        self.api = GardenClient(f"unix:{runtime_dir}/garden.sock")
+        self.pool = network_pool()
+        self.flags = list(flags)
+        self.process = None
+        self.lines = []
+
+    def start(self):
+        command = [self.program, f"--work-dir={self.work_dir}", f"--runtime-dir={self.runtime_dir}", f"--garden-network-pool={self.pool}",
+                   "--log-format=json", "--log-level=debug", *self.flags]
+        self.lines = []
+        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+        threading.Thread(target=lambda pipe, lines: lines.extend(pipe), args=(self.process.stdout, self.lines), daemon=True).start()
+        wait_until(lambda: self.process.poll() is not None or any("garden.ready" in line for line in self.lines), "Garden to be ready", 60)
+        assert self.process.poll() is None, "".join(self.lines)
+        return self
+
+    def kill(self):
+        """-9: nothing is tidied up."""
+        self.process.kill()
+        self.process.wait(30)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(60)
+
+    def destroy_all(self):
+        for handle in self.api.containers():
+            self.api.destroy(handle)
+
+
+@pytest.fixture
+def make_garden(sandboxed, install, scratch, run_dir):
+    gardens = []
+
+    def make(*flags):
+        number = len(gardens)
+        gardens.append(Garden(install, scratch / f"work{number}", run_dir / f"g{number}", flags))
+        return gardens[-1].start()
+
+    yield make
+    for garden in gardens:
+        if garden.process.poll() is not None:
+            garden.start()
+        garden.destroy_all()
+        garden.stop()
+
+
+@pytest.fixture
+def garden(make_garden):
+    return make_garden()
+
+
+@pytest.fixture
+def api(garden):
+    return garden.api
+
+
+@pytest.fixture
+def own_rootfs(scratch, rootfs):
+    """A root file system that unprivileged containers own: as BaggageClaim would give it to them."""
+    copy = scratch / "rootfs"
+    subprocess.run(["cp", "-a", rootfs, copy], check=True)
+    owner = _highest_id()
+    subprocess.run(["find", copy, "-uid", "0", "-exec", "chown", "-h", f"{owner}:{owner}", "{}", "+"], check=True)
+    return copy
+
+
+@pytest.fixture
+def container(api, own_rootfs):
+    return api.create(own_rootfs)
+
+
+def _highest_id():
+    with open("/proc/self/uid_map") as lines:
+        return max(int(inside) + int(size) - 1 for inside, _, size in map(str.split, lines))

@@ -1,0 +1,102 @@
+"""The network of containers, against a far end ("outside", 192.0.2.2) that the sandbox provides."""
+
+import contextlib
+import subprocess
+
+import pytest
+
+from harness.wait import wait_until
+
+OUTSIDE = "192.0.2.2"
+HOST = "192.0.2.1"
+
+
+@contextlib.contextmanager
+def listening(address, port, netns=None):
+    """A TCP server that says `hello <peer's address>` to everybody."""
+    program = ("import socket\ns=socket.create_server((%r,%d))\nprint('up',flush=True)\n"
+               "while True:\n c,a=s.accept()\n c.sendall(('hello '+a[0]).encode())\n c.close()" % (address, port))
+    command = ["ip", "netns", "exec", netns] if netns else []
+    server = subprocess.Popen([*command, "/usr/bin/python3", "-c", program], stdout=subprocess.PIPE, text=True)
+    assert server.stdout.readline() == "up\n"
+    try:
+        yield
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+
+
+def talk(api, handle, address, port):
+    """What a server says to the container; "" when it can't be reached."""
+    return api.output(handle, "sh", "-c", f"nc -w 3 {address} {port} < /dev/null")[1].decode()
+
+
+def test_address_route_names(garden, api, container):
+    address = api.info(container)["ContainerIP"]
+    _, out, _ = api.output(container, "sh", "-c", "ip -4 addr show dev eth0; ip route; cat /etc/hosts; cat /etc/resolv.conf")
+    text = out.decode()
+    assert f"inet {address}/32" in text
+    assert f"{address} {container}" in text
+    assert "127.0.0.1 localhost" in text
+    _, out, _ = api.output(container, "cat", "/proc/net/if_inet6")
+    assert out == b""  # no IPv6 at all
+
+
+def test_the_world_is_reached_through_the_hosts_address(api, container):
+    with listening(OUTSIDE, 5001, "outside"):
+        assert talk(api, container, OUTSIDE, 5001) == f"hello {HOST}"
+
+
+def test_the_host_is_not_reached_unless_allowed(make_garden, own_rootfs):
+    with listening(HOST, 5002):
+        closed = make_garden().api
+        assert talk(closed, closed.create(own_rootfs), HOST, 5002) == ""
+        opened = make_garden("--garden-allow-host-access").api
+        handle = opened.create(own_rootfs)
+        assert talk(opened, handle, HOST, 5002) == f"hello {opened.info(handle)['ContainerIP']}"
+
+
+def test_denied_networks(make_garden, own_rootfs):
+    with listening(OUTSIDE, 5003, "outside"):
+        api = make_garden(f"--garden-deny-network={OUTSIDE}/32").api
+        assert talk(api, api.create(own_rootfs), OUTSIDE, 5003) == ""
+
+
+def test_a_hermetic_container_reaches_nobody(api, own_rootfs, container):
+    with listening(OUTSIDE, 5004, "outside"):
+        handle = api.create(own_rootfs, netout_rules=[])
+        assert talk(api, handle, OUTSIDE, 5004) == ""
+        assert api.output(handle, "cat", "/etc/resolv.conf")[1] == b""
+        assert talk(api, container, OUTSIDE, 5004) == f"hello {HOST}"
+
+
+def test_containers_reach_each_other_but_not_under_a_false_name(api, own_rootfs):
+    server, client = api.create(own_rootfs), api.create(own_rootfs)
+    address = api.info(server)["ContainerIP"]
+    process = api.run(server, "sh", "-c", "echo up; nc -l -p 6000 < /etc/hostname")
+    process.stdout.wait_for(b"up")
+    wait_until(lambda: server in talk(api, client, address, 6000), "an answer of the other container")
+    # No right to make raw packets is needed to claim an address: it is only added, and dropped by the host.
+    _, out, _ = api.output(client, "sh", "-c", "ip addr add 10.1.1.1/32 dev eth0 2>&1; echo $?")
+    assert out.decode().split()[-1] != "0"
+
+
+def test_dns_servers_and_hosts_of_the_operator(make_garden, own_rootfs, scratch):
+    (scratch / "config.ini").write_text("[server]\ndns-server = 9.9.9.9\nadditional-host-entry = 1.2.3.4 special\n")
+    api = make_garden("--garden-dns-server=1.1.1.1", "--garden-dns-server=8.8.8.8", f"--garden-config={scratch / 'config.ini'}").api
+    handle = api.create(own_rootfs)
+    assert api.output(handle, "cat", "/etc/resolv.conf")[1] == b"nameserver 1.1.1.1\nnameserver 8.8.8.8\n"
+    assert b"1.2.3.4 special\n" in api.output(handle, "cat", "/etc/hosts")[1]
+
+
+@pytest.mark.parametrize("flag, words", [("--garden-network-pool=x", "--garden-network-pool: 'x'"), ("--garden-deny-network=1.2.3.4/40", "--garden-deny-network"),
+                                         ("--garden-additional-host-entry=nope", "--garden-additional-host-entry"), ("--nope", "unknown flag '--nope'"),
+                                         ("--oci-runtime=/no/such", "/no/such")])
+def test_bad_flags_are_one_line(install, scratch, run_dir, flag, words):
+    done = subprocess.run([install.program("concourse-garden"), f"--work-dir={scratch}/w", f"--runtime-dir={run_dir}/r", flag], capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == (1 if "runtime" in flag else 2)
+    errors = done.stderr.strip().split("\n")
+    assert len(errors) == 1
+    assert words in errors[0]
