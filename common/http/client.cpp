@@ -47,11 +47,14 @@ Answer call(const Endpoint& endpoint, const std::string& method, const std::stri
     request.set_header("Content-Type", content_type);
   }
   Answer answer;
+  const auto deadline = Deadline::in(timeout);
   request.content_receiver = [&](const char* data, std::size_t n, std::uint64_t, std::uint64_t) {
     answer.body.append(data, n);
-    return answer.body.size() <= kMaxAnswer;
+    return answer.body.size() <= kMaxAnswer && !deadline.passed();
   };
   const auto result = client.send(request);
+  if (!result && deadline.passed())
+    throw Error(ErrorKind::timeout, method + " " + target + " at " + endpoint.text + ": no answer in time");
   if (!result)
     throw Error(ErrorKind::unavailable, method + " " + target + " at " + endpoint.text + ": " + httplib::to_string(result.error()));
   answer.status = result->status;

@@ -126,7 +126,7 @@ class Exchange::Library : public httplib::Server {
     std::vector<std::string> allowed;
     for (const auto& candidate : routes_) {
       if (!match(candidate.pattern, target.path, request.captures)) continue;
-      if (candidate.method == request.method) {
+      if (candidate.method == request.method || candidate.method == "*") {
         request.route = candidate.pattern;
         return candidate.handler(request, reply);
       }

@@ -24,6 +24,7 @@ Target split_target(std::string_view target) {
 
 bool match(std::string_view pattern, std::string_view path, std::map<std::string, std::string>& captures) {
   captures.clear();
+  if (pattern == "*") return true;
   for (;;) {
     const auto want_end = pattern.find('/', 1), have_end = path.find('/', 1);
     const auto want = pattern.substr(0, want_end), have = path.substr(0, have_end);

@@ -15,7 +15,7 @@ struct Target {
 };
 Target split_target(std::string_view target);
 
-// True if `path` has the pattern's segments; captures are decoded with query rules (so + is a space).
+// True if `path` has the pattern's segments, or the pattern is "*"; captures are decoded with query rules (so + is a space).
 bool match(std::string_view pattern, std::string_view path, std::map<std::string, std::string>& captures);
 
 }  // namespace concourse::http

@@ -20,7 +20,8 @@ namespace concourse::http {
 
 using Handler = std::function<void(Request&, Reply&)>;
 
-// `pattern`: segments separated by /; a segment that starts with : captures. Exact segment count, first match wins.
+// `pattern`: segments separated by /; a segment that starts with : captures. Exact segment count, first match wins. The
+// method "*" and the pattern "*" match every one.
 struct Route {
   std::string method;
   std::string pattern;
