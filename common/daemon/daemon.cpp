@@ -49,6 +49,7 @@ ControlAnswer Context::adopt(std::vector<UniqueFd>& fds) {
   ControlAnswer answer;
   answer.body["pid"] = getpid();
   answer.body["state"] = state_;
+  answer.body["version"] = kVersion;
   answer.body["listeners"] = Json::array();
   for (const auto& [name, fd] : lent_listeners_) {
     answer.body["listeners"].push_back(name);
@@ -65,14 +66,18 @@ void Context::ready() {
     loop_.every(std::chrono::microseconds(period), [] { notify("WATCHDOG=1"); });
 }
 
+void Context::stopping() {
+  state_ = "stopping";
+  notify("STOPPING=1\nSTATUS=stopping");
+}
+
 void Context::status_line(const std::string& text) { notify("STATUS=" + text); }
 
 void Context::serve(std::function<void()> on_stop) {
   const auto stop = [this, on_stop] {
     if (stopping_ || !on_stop) return finish(exit_status_);
     stopping_ = true;
-    state_ = "stopping";
-    notify("STOPPING=1\nSTATUS=stopping");
+    stopping();
     on_stop();
   };
   loop_.on_signal(SIGTERM, "stop in order", stop);
@@ -84,6 +89,17 @@ void Context::finish(int exit_status) {
   exit_status_ = exit_status;
   loop_.stop();
 }
+
+namespace {
+
+// The one line of a failed program, for the person at the terminal and for the manager's status display.
+int fail(const std::string& name, const char* what, int exit_status) {
+  std::fprintf(stderr, "%s: error: %s\n", name.c_str(), what);
+  notify(std::string("STATUS=") + what);
+  return exit_status;
+}
+
+}  // namespace
 
 int run(const std::string& name, int argc, char** argv, const std::function<void(Context&)>& body) {
   // Blocked before any thread starts, so that no thread but the loop's ever sees them.
@@ -100,11 +116,9 @@ int run(const std::string& name, int argc, char** argv, const std::function<void
   } catch (const config::HelpShown&) {
     return 0;
   } catch (const Error& e) {
-    std::fprintf(stderr, "%s: error: %s\n", name.c_str(), e.what());
-    return e.kind() == ErrorKind::usage ? 2 : 1;
+    return fail(name, e.what(), e.kind() == ErrorKind::usage ? 2 : 1);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s: error: %s\n", name.c_str(), e.what());
-    return 1;
+    return fail(name, e.what(), 1);
   }
 }
 

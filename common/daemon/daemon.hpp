@@ -39,6 +39,8 @@ class Context {
   // "Listening and recovered": tells the manager, and starts its watchdog if it asked for one.
   void ready();
   void status_line(const std::string& text);
+  // The end has begun: tells the manager. serve() does it by itself.
+  void stopping();
 
   // Runs the loop until TERM, INT or finish(). TERM and INT call `on_stop` once; it must call finish(), now or later.
   // A second TERM or INT finishes at once.

@@ -21,6 +21,7 @@ inline std::filesystem::path garden_socket(const std::filesystem::path& runtime_
 inline std::filesystem::path baggageclaim_socket(const std::filesystem::path& runtime_dir) {
   return runtime_dir / "baggageclaim.sock";
 }
+inline std::filesystem::path notify_socket(const std::filesystem::path& runtime_dir) { return runtime_dir / "notify.sock"; }
 inline std::filesystem::path control_socket(const std::filesystem::path& runtime_dir, const std::string& service) {
   return runtime_dir / "control" / (service + ".sock");
 }
