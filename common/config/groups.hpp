@@ -8,7 +8,8 @@
 
 namespace concourse::config {
 
-Group common_group();         // runtime-dir, log-level, log-format: every service
+Group log_group();            // log-level, log-format: every program that logs
+Group common_group();         // runtime-dir and log_group: every service
 Group work_dir_group();       // work-dir: every service with state
 Group worker_group();         // name, tag, team, proxies, sweepers, rebalance, drain, resource-types …: the beacon
 Group garden_listen_group();  // bind-ip, bind-port, external-garden-url, debug-bind-*

@@ -11,7 +11,7 @@ constexpr std::size_t kColumn = 52;  // where the words of help begin
 
 std::string describe(const Option& option) {
   std::string text(option.help);
-  if (!option.instead.empty()) text += " No effect here: " + std::string(option.instead) + ".";
+  if (!option.instead.empty()) return "No effect here: " + std::string(option.instead) + ". [$" + variable_of(option) + "]";
   if (!option.choices.empty()) text += " One of: " + join({option.choices.begin(), option.choices.end()}, ", ") + ".";
   if (option.required) text += " Required.";
   if (!option.value.empty() && option.type != Type::boolean) text += " (default: " + std::string(option.value) + ")";

@@ -2,13 +2,9 @@
 
 namespace concourse::config {
 
-Group common_group() {
-  return {"Common",
-          {{.name = "runtime-dir",
-            .type = Type::directory,
-            .value = "/run/concourse-worker",
-            .help = "Directory of sockets and of the running containers' state; should be a tmpfs. One worker per directory."},
-           {.name = "log-level",
+Group log_group() {
+  return {"Logs",
+          {{.name = "log-level",
             .type = Type::choice,
             .value = "info",
             .help = "Lowest level that is logged.",
@@ -18,6 +14,17 @@ Group common_group() {
             .value = "auto",
             .help = "Form of a log line; auto is text on a terminal and json elsewhere.",
             .choices = {"auto", "json", "text"}}}};
+}
+
+Group common_group() {
+  Group group{
+      "Common",
+      {{.name = "runtime-dir",
+        .type = Type::directory,
+        .value = "/run/concourse-worker",
+        .help = "Directory of sockets and of the running containers' state; should be a tmpfs. One worker per directory."}}};
+  for (auto& option : log_group().options) group.options.push_back(option);
+  return group;
 }
 
 Group work_dir_group() {

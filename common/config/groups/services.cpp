@@ -2,14 +2,24 @@
 
 namespace concourse::config {
 
+namespace {
+
+// Decides in BaggageClaim too, whatever the runtime: anything but `full` makes privileged volumes unprivileged.
+Group privileged_mode_group() {
+  auto group = containerd_group();
+  std::erase_if(group.options, [](const Option& option) { return option.name != "containerd-privileged-mode"; });
+  return group;
+}
+
+}  // namespace
+
 std::vector<Group> garden_groups() {
   return {common_group(), work_dir_group(),   garden_listen_group(),     runtime_group(),
           garden_group(), containerd_group(), containerd_network_group()};
 }
 
-// containerd-privileged-mode decides here too: anything but `full` makes privileged volumes unprivileged.
 std::vector<Group> baggageclaim_groups() {
-  return {common_group(), work_dir_group(), baggageclaim_group(), runtime_group(), containerd_group()};
+  return {common_group(), work_dir_group(), baggageclaim_group(), privileged_mode_group()};
 }
 
 // The sweepers use garden-request-timeout in every runtime.
