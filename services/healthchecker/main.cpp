@@ -1,0 +1,57 @@
+// concourse-healthcheck: tells load balancers and people whether the worker's two servers work. See README.md.
+#include <fcntl.h>
+
+#include <atomic>
+
+#include "common/config/parser.hpp"
+#include "common/daemon/daemon.hpp"
+#include "common/daemon/log.hpp"
+#include "common/http/server.hpp"
+#include "common/protocol/paths.hpp"
+#include "services/healthchecker/checker.hpp"
+#include "services/healthchecker/options.hpp"
+
+using namespace concourse;
+
+namespace {
+
+constexpr std::size_t kMostConnections = 64;  // served at a time; each waits for a check at most
+
+void serve(daemon::Context& ctx) {
+  const auto values = config::parse(healthchecker::program(), ctx.arguments(), config::current_environment());
+  ctx.start("healthcheck", values, protocol::control_socket(values.text("runtime-dir"), "healthcheck"));
+
+  auto listener = ctx.listeners().take_inherited("healthcheck");
+  if (!listener) listener = daemon::listen_tcp(values.text("healthcheck-bind-ip"), values.port("healthcheck-bind-port"));
+  const UniqueFd lent(fcntl(listener->get(), F_DUPFD_CLOEXEC, 0));
+  ctx.lend("healthcheck", lent.get());
+
+  healthchecker::Checker checker({healthchecker::garden_target(values), healthchecker::baggageclaim_target(values)},
+                                 values.duration("healthcheck-timeout"));
+  std::atomic<std::uint64_t> checks = 0, failures = 0;
+  const auto answer = [&](http::Request&, http::Reply& reply) {
+    const auto report = checker.check();
+    ++checks;
+    if (healthchecker::healthy(report)) return;  // 200 with an empty body, as the manual promises
+    ++failures;
+    reply.json(healthchecker::to_json(report), 503);
+  };
+  http::Server server({{"*", "*", answer}},
+                      [](const Error& error, const http::Request&, http::Reply& reply) {
+                        reply.status = 400;
+                        reply.body = std::string(error.what()) + "\n";
+                      },
+                      {.max_workers = kMostConnections});
+  server.add_listener(std::move(*listener));
+  server.start();
+  ctx.on_status([&](Json& status) {
+    status.update({{"checks", checks.load()}, {"failed_checks", failures.load()}, {"waiting", checker.waiting()}});
+  });
+  ctx.ready();
+  ctx.serve([&] { ctx.finish(); });
+  server.stop(Deadline::in(std::chrono::milliseconds(500)));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return daemon::run("concourse-healthcheck", argc, argv, serve); }
