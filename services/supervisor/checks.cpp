@@ -1,0 +1,61 @@
+#include "services/supervisor/checks.hpp"
+
+#include <unistd.h>
+
+#include "common/base/strings.hpp"
+#include "common/os/file.hpp"
+#include "services/supervisor/leftovers.hpp"
+#include "services/supervisor/service_spec.hpp"
+
+namespace concourse::supervisor {
+
+namespace {
+
+using Problems = std::vector<Error>;
+
+void check_root(Problems& problems) {
+  if (geteuid() != 0) problems.emplace_back(ErrorKind::invalid, "worker must be run as root");
+}
+
+void check_runtime(const config::Values& values, Problems& problems) {
+  const auto& runtime = values.text("runtime");
+  if (runtime != "guardian")
+    problems.emplace_back(ErrorKind::usage, "this worker has no runtime '" + runtime +
+                                                "'; use --runtime guardian, which makes containers with crun or runc");
+  if (const auto& bin = values.text("garden-bin"); !bin.empty())
+    problems.emplace_back(ErrorKind::usage, "this worker runs its own Garden and not '" + bin + "'; drop --garden-bin");
+}
+
+void check_keys(const config::Values& values, Problems& problems) {
+  const auto& host_keys = values.text("tsa-public-key");
+  if (host_keys.empty()) {
+    problems.emplace_back(ErrorKind::usage,
+                          "no TSA can be trusted without --tsa-public-key (or $CONCOURSE_TSA_PUBLIC_KEY): "
+                          "give the file with the web node's public host key");
+    return;
+  }
+}
+
+void check_programs(const config::Values& values, const config::Environment& environment, const std::filesystem::path& programs,
+                    Problems& problems) {
+  for (const auto& spec : service_specs(values, programs, environment))
+    if (const auto& program = spec.command.at(0); ::access(program.c_str(), X_OK) != 0)
+      problems.emplace_back(ErrorKind::not_found,
+                            "'" + program + "' is missing or can't be executed; install the worker's programs together");
+}
+
+}  // namespace
+
+std::vector<Error> check(const config::Values& values, const config::Environment& environment,
+                         const std::filesystem::path& programs) {
+  Problems problems;
+  check_root(problems);
+  if (const auto why = leftover_variables(values.text("runtime"), environment); !why.empty())
+    problems.emplace_back(ErrorKind::usage, why);
+  check_runtime(values, problems);
+  check_keys(values, problems);
+  check_programs(values, environment, programs, problems);
+  return problems;
+}
+
+}  // namespace concourse::supervisor

@@ -1,0 +1,189 @@
+#include "services/supervisor/supervisor.hpp"
+
+#include <algorithm>
+
+#include "common/daemon/log.hpp"
+#include "common/protocol/paths.hpp"
+#include "common/version.hpp"
+
+namespace concourse::supervisor {
+
+namespace {
+
+constexpr int kDrainCutShort = 3;  // builds were still running
+
+// What is left of a service's time once somebody asked a second time.
+constexpr auto kHurriedStop = std::chrono::seconds(1);
+
+}  // namespace
+
+Supervisor::Supervisor(daemon::Context& context, const std::filesystem::path& runtime_dir, std::vector<ServiceSpec> specs,
+                       Duration drain_limit)
+    : context_(context), drain_(context.loop(), drain_limit, [this] {
+        exit_status_ = kDrainCutShort;
+        stop("the drain took longer than --drain-timeout");
+      }) {
+  notify_.emplace(context.loop(), protocol::notify_socket(runtime_dir), [this](pid_t sender, const Notification& notification) {
+    if (auto* service = by_pid(sender)) service->notified(notification);
+    tell_manager();
+  });
+  for (auto& spec : specs) add(std::move(spec));
+}
+
+void Supervisor::add(ServiceSpec spec) {
+  Service::Hooks hooks;
+  hooks.started = [this](Service& service) {
+    if (service.name() == "beacon") drain_.beacon_started(service);
+  };
+  hooks.ready = [this](Service&) { start_those_that_can(); };
+  hooks.down = [this](Service&) { on_down(); };
+  hooks.ended = [this](Service& service, auto status) { return on_end(service, status); };
+  hooks.given_up = [this](Service& service, const Error& why) { on_given_up(service, why); };
+  hooks.read_notifications = [this] { notify_->drain(); };
+  services_.push_back(std::make_unique<Service>(context_.loop(), sockets_, std::move(spec), std::move(hooks)));
+}
+
+void Supervisor::start() {
+  std::map<std::string, Running> running;
+  for (const auto& service : services_) {
+    auto found = take_over(service->spec());
+    if (!found) continue;
+    if (const auto why = difference(service->spec(), *found); !why.empty()) replace_[service->name()] = why;
+    sockets_.take_over(service->spec(), std::move(found->listeners));
+    running[service->name()] = std::move(*found);
+  }
+  for (const auto& service : services_)
+    if (sockets_.complete(service->spec()) && running.contains(service->name()))
+      replace_.try_emplace(service->name(), "its sockets differ");
+  for (const auto& service : services_)
+    if (const auto found = running.find(service->name()); found != running.end()) service->take_over(found->second);
+  all_known_ = true;
+  start_those_that_can();
+  tell_manager();
+}
+
+bool Supervisor::may_start(const Service& service) const {
+  return std::all_of(services_.begin(), services_.end(), [&](const auto& other) {
+    const auto& needs = service.spec().needs;
+    return std::find(needs.begin(), needs.end(), other->name()) == needs.end() || other->ever_ready();
+  });
+}
+
+void Supervisor::start_those_that_can() {
+  if (stopping_ || !all_known_) return;
+  for (const auto& service : services_) {
+    if (!may_start(*service)) continue;
+    if (const auto found = replace_.find(service->name()); found != replace_.end()) {
+      const auto why = found->second;
+      replace_.erase(found);
+      service->restart(why);
+    } else if (!service->started()) {
+      service->start();
+    }
+  }
+}
+
+bool Supervisor::on_end(const Service& service, std::optional<os::ExitStatus> status) {
+  return !stopping_ && service.name() == "beacon" && drain_.is_done(status);
+}
+
+void Supervisor::on_given_up(Service& service, const Error& why) {
+  if (!failure_) failure_.emplace(why.kind(), service.spec().program() + " can't be started: " + why.what());
+  if (!stopping_) stop("a service can't be started");
+  else stop_next();
+}
+
+void Supervisor::drain(DrainMode mode) {
+  if (stopping_) return log::info("stopping already", {{"asked", name_of(mode)}});
+  drain_.request(mode, find("beacon"));
+  tell_manager();
+}
+
+void Supervisor::stop(const std::string& why) {
+  if (stopping_) return hurry();
+  stopping_ = true;
+  log::info("stopping", {{"reason", why}});
+  context_.stopping();
+  stop_next();
+}
+
+// One after the other: each may still need those behind it.
+void Supervisor::stop_next() {
+  for (const auto& service : services_) service->hold();
+  for (const auto& name : stop_order()) {
+    auto* service = find(name);
+    if (service == nullptr || !service->up()) continue;
+    if (!service->stopping()) service->stop(hurrying_ ? kHurriedStop : service->spec().stop_limit);
+    return;
+  }
+  sockets_.remove_all();
+  log::info("stopped", {});
+  context_.finish(exit_status_);
+}
+
+void Supervisor::hurry() {
+  if (std::exchange(hurrying_, true)) return;
+  log::warn("asked to stop once more: waiting for nobody any longer", {});
+  for (const auto& service : services_)
+    if (service->up()) service->stop(kHurriedStop);
+}
+
+void Supervisor::on_down() {
+  if (stopping_) stop_next();
+  else stop(drain_.mode() == DrainMode::land ? "landed" : "retired");
+}
+
+daemon::ControlAnswer Supervisor::answer_drain(const Json& question) {
+  const auto mode = string_field(question, "mode");
+  // Answered before anything is closed: the stop begins when the loop comes round again.
+  if (mode == "stop") context_.loop().after(Duration::zero(), [this] { stop("asked by control socket"); });
+  else drain(parse_drain_mode(mode));
+  return {};
+}
+
+daemon::ControlAnswer Supervisor::answer_restart(const Json& question) {
+  const auto name = string_field(question, "service");
+  auto* service = find(name);
+  if (service == nullptr) throw Error(ErrorKind::not_found, "this worker runs no service '" + name + "'");
+  if (stopping_) throw Error(ErrorKind::conflict, "the worker is stopping");
+  service->restart("asked by control socket");
+  return {};
+}
+
+Service* Supervisor::find(const std::string& name) {
+  const auto found = std::find_if(services_.begin(), services_.end(), [&](const auto& service) { return service->name() == name; });
+  return found == services_.end() ? nullptr : found->get();
+}
+
+Service* Supervisor::by_pid(pid_t pid) {
+  const auto found = std::find_if(services_.begin(), services_.end(), [&](const auto& service) { return service->pid() == pid; });
+  return found == services_.end() ? nullptr : found->get();
+}
+
+// Our own manager (systemd, or a supervisor of ours in a test) hears of us what we hear of the services.
+void Supervisor::tell_manager() {
+  if (stopping_) return;
+  const auto ready = std::count_if(services_.begin(), services_.end(), [](const auto& service) { return service->ready(); });
+  const bool all = ready == static_cast<std::ptrdiff_t>(services_.size());
+  if (all && !std::exchange(told_ready_, true)) context_.ready();
+  auto text = std::to_string(ready) + " of " + std::to_string(services_.size()) + " services ready";
+  if (drain_.mode() != DrainMode::none) {
+    text += drain_.mode() == DrainMode::land ? ", landing" : ", retiring";
+    if (auto* beacon = find("beacon"); beacon != nullptr && !beacon->status_line().empty()) text += ": " + beacon->status_line();
+  }
+  context_.status_line(text);
+}
+
+Json Supervisor::status() const {
+  Json out = {{"drain", drain_.status()}, {"services", Json::array()}};
+  for (const auto& service : services_) out["services"].push_back(service->status());
+  return out;
+}
+
+void Supervisor::log_state() const {
+  for (const auto& service : services_)
+    log::info("state", {{"service", service->name()}, {"status", dump_json(service->status())}});
+  log::info("state", {{"drain", dump_json(drain_.status())}});
+}
+
+}  // namespace concourse::supervisor

@@ -1,0 +1,122 @@
+"""What is wrong is said in one line that names the thing and the remedy, and the worker ends."""
+import os
+import socket
+import subprocess
+
+import pytest
+
+
+def one_line(stderr):
+    assert stderr.count("\n") == 1 and stderr.startswith("concourse: error: "), stderr
+    return stderr.removeprefix("concourse: error: ").rstrip("\n")
+
+
+@pytest.mark.parametrize("flags,words", [
+    (["--nope"], "unknown flag '--nope'"),
+    (["-nope"], "unknown flag '-nope'"),
+    (["--sweep-interval", "5"], "flag --sweep-interval: '5' is not a duration such as 300ms, 5s or 1h30m"),
+    (["--sweep-interval", "0"], "flag --sweep-interval: '0' is too short: at least 1ms"),
+    (["--container-sweeper-max-in-flight", "0"], "flag --container-sweeper-max-in-flight: '0' is too small: at least 1"),
+    (["--healthcheck-bind-port", "70000"], "flag --healthcheck-bind-port: '70000' is not a port (0-65535)"),
+    (["--tsa-host", "ci.example.com"], "flag --tsa-host: 'ci.example.com' has no port; write ci.example.com:2222"),
+    (["--baggageclaim-driver", "zfs"], "flag --baggageclaim-driver: 'zfs' is not one of detect, naive, btrfs, overlay"),
+    (["--name"], "flag '--name' needs a value"),
+    (["--tsa-worker-private-key", "/nowhere/key"], "flag --tsa-worker-private-key: '/nowhere/key' does not exist or can't be reached"),
+    (["--tsa-public-key", "/"], "flag --tsa-public-key: '/' is a directory, not a file"),
+    (["--runtime", "containerd"], "this worker has no runtime 'containerd'; use --runtime guardian, which makes containers with crun or runc"),
+    (["--runtime", "houdini"], "this worker has no runtime 'houdini'; use --runtime guardian, which makes containers with crun or runc"),
+    (["--garden-bin", "gdn"], "this worker runs its own Garden and not 'gdn'; drop --garden-bin"),
+])
+def test_a_wrong_command_line(worker, flags, words):
+    status, stderr = worker.fails(*flags)
+    assert status == 2
+    assert one_line(stderr) == words
+
+
+@pytest.mark.parametrize("variables,words", [
+    ({"CONCOURSE_SWEEP_INTERVAL": "soon"}, "$CONCOURSE_SWEEP_INTERVAL (flag --sweep-interval): 'soon' is not a duration"),
+    ({"CONCOURSE_GARDEN_NETWORK_PLUGIN": "x"}, "Garden has no such setting: CONCOURSE_GARDEN_NETWORK_PLUGIN"),
+    ({"CONCOURSE_CONTAINERD_NOPE": "x"}, "cannot use CONCOURSE_CONTAINERD_ environment variables with Guardian: unset CONCOURSE_CONTAINERD_NOPE"),
+    ({"CONCOURSE_RUNTIME": "containerd", "CONCOURSE_GARDEN_DNS_SERVER": "1.1.1.1"},
+     "cannot use CONCOURSE_GARDEN_ environment variables with Containerd: unset CONCOURSE_GARDEN_DNS_SERVER"),
+])
+def test_a_wrong_environment(worker, variables, words):
+    status, stderr = worker.fails(environment=variables)
+    assert status == 2
+    assert one_line(stderr).startswith(words)
+
+
+def test_missing_required_flags_are_named_with_their_variables(worker):
+    done = subprocess.run([worker.bin / "concourse", "worker"], env=worker.environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert one_line(done.stderr) == ("the required flag --tsa-worker-private-key (or $CONCOURSE_TSA_WORKER_PRIVATE_KEY) was not given; "
+                                     "the required flag --work-dir (or $CONCOURSE_WORK_DIR) was not given")
+
+
+def test_what_bosh_exports_for_containerd_is_ignored_with_one_line(worker):
+    worker.start_ready(environment={"CONCOURSE_CONTAINERD_INIT_BIN": "/x/init", "CONCOURSE_CONTAINERD_CNI_PLUGINS_DIR": "/x"})
+    assert worker.logged("supervisor.without effect with --runtime guardian: --containerd-init-bin, --containerd-cni-plugins-dir")
+
+
+def test_flags_without_effect_and_stray_words_are_told_in_the_log(worker):
+    worker.start_ready("--baggageclaim-log-level", "debug", "--ephemeral", "true", environment={"CONCOURSE_DEBUG_BIND_PORT": "1"})
+    assert worker.logged("supervisor.--baggageclaim-log-level has no effect: use --log-level")
+    assert worker.logged("supervisor.CONCOURSE_DEBUG_BIND_PORT has no effect: ask a service with concourse-workerctl status")
+    assert worker.logged("supervisor.words on the command line without effect", words=["true"])
+    assert "--ephemeral=true" in worker.events("beacon", "started")[0]["arguments"]
+
+
+@pytest.mark.parametrize("flags,port,flag", [
+    ([], 8888, "--healthcheck-bind-port"),
+    (["--bind-port", "7777", "--bind-ip"], 7777, "--bind-port"),
+    (["--baggageclaim-bind-port", "7788", "--baggageclaim-bind-ip"], 7788, "--baggageclaim-bind-port"),
+])
+def test_a_taken_port_is_named_with_its_owner(worker, flags, port, flag):
+    with socket.socket() as sock:
+        sock.bind((worker.address, port))
+        sock.listen()
+        status, stderr = worker.fails(*(flags + [worker.address] if flags else []))
+    assert status == 1
+    with open(f"/proc/{os.getpid()}/comm") as file:
+        me = file.read().strip()
+    assert one_line(stderr) == (f"can't listen on {worker.address}:{port}: the port is taken by process {os.getpid()} ({me}); "
+                                f"stop it or choose another port with {flag}")
+    assert worker.leftovers() == []
+
+
+def test_an_address_of_another_machine(worker):
+    status, stderr = worker.fails("--bind-ip", "192.0.2.77")
+    assert status == 1
+    assert one_line(stderr) == "can't listen on 192.0.2.77:7777: this machine has no such address"
+
+
+def test_only_root_may_run_it(worker):
+    os.chmod(worker.folder, 0o755)
+    os.chmod(worker.folder / "key", 0o644)
+    done = subprocess.run(worker.command(), env=worker.environment, capture_output=True, text=True, timeout=60, user=65534, group=65534,
+                          extra_groups=[])
+    assert done.returncode == 1
+    assert one_line(done.stderr) == "worker must be run as root"
+
+
+def test_check_config_says_every_problem_and_starts_nothing(worker):
+    (worker.bin / "concourse-garden").unlink()
+    status, stderr = worker.fails("--check-config", "--runtime", "houdini", "--garden-bin", "gdn")
+    assert status == 2
+    assert len(stderr.splitlines()) == 3
+    assert not worker.run.exists()
+
+
+def test_check_config_of_a_good_configuration(worker):
+    assert worker.fails("--check-config") == (0, "")
+    assert not worker.run.exists() and not worker.work.exists()
+
+
+@pytest.mark.parametrize("words,message", [
+    ([], "no command given; one of worker, land-worker, retire-worker, generate-key"),
+    (["web"], "unknown command 'web'; one of worker, land-worker, retire-worker, generate-key"),
+])
+def test_the_command(worker, words, message):
+    done = subprocess.run([worker.bin / "concourse", *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert one_line(done.stderr) == message
