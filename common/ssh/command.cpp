@@ -14,9 +14,6 @@ constexpr std::size_t kMaxOutput = 16 << 20;
 constexpr auto kDialLimit = std::chrono::seconds(10);
 constexpr auto kHandshakeLimit = std::chrono::seconds(20);
 
-// The command without its arguments, which may be thousands of handles.
-std::string verb_of(const std::string& command) { return command.substr(0, command.find(' ')); }
-
 }  // namespace
 
 Command::Command(Session& session, std::string command, std::string input, std::function<void(std::string_view)> on_output)
@@ -24,20 +21,20 @@ Command::Command(Session& session, std::string command, std::string input, std::
 
 Command::~Command() = default;
 
-std::string Command::what(const char* action) const {
-  return std::string(action) + " '" + verb_of(command_) + "' on TSA " + session_.host();
-}
+std::string Command::what(const char* action) const { return std::string(action) + " '" + verb() + "' on TSA " + session_.host(); }
 
 bool Command::step() {
+  const bool quiet = abandoned_;
   try {
     while (phase_ != Phase::done)
       if (!advance()) return false;
-    return true;
-  } catch (const Error&) {
-    if (!abandoned_) throw;
-    phase_ = Phase::done;
-    return true;
+  } catch (const Error& e) {
+    abandoned_ = true;
+    phase_ = channel_ && phase_ != Phase::close ? Phase::close : Phase::done;
+    if (!quiet || e.kind() == ErrorKind::unavailable) throw;
+    return phase_ == Phase::done;
   }
+  return true;
 }
 
 bool Command::advance() {
@@ -109,8 +106,7 @@ bool Command::close() {
   if (!session_.done(libssh2_channel_free(channel_.get()), what("close the channel of"))) return false;
   (void)channel_.release();
   phase_ = Phase::done;
-  if (result_.exit_status < 0 && !abandoned_)
-    throw Error(ErrorKind::unavailable, what("run") + ": it ended without an exit status");
+  if (result_.exit_status < 0 && !abandoned_) throw Error(ErrorKind::internal, what("run") + ": it ended without an exit status");
   return true;
 }
 
@@ -130,7 +126,7 @@ CommandResult run_command(const TsaOptions& options, const std::string& command,
       continue;
     }
     Command run(*session, command, input);
-    wait_until_done(*session, "run '" + verb_of(command) + "'", deadline, [&] { return run.step(); });
+    wait_until_done(*session, "run '" + run.verb() + "'", deadline, [&] { return run.step(); });
     session->disconnect("done");
     return run.result();
   }

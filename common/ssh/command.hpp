@@ -24,18 +24,20 @@ class Command {
   Command(Session& session, std::string command, std::string input, std::function<void(std::string_view)> on_output = nullptr);
   ~Command();  // an unfinished command's channel is closed, as far as that goes without waiting
 
-  // Goes on as far as possible; true when the command has ended. Throws Error: conflict when the TSA refuses the command,
-  // unavailable for a broken connection or an end without exit status.
+  // Goes on as far as possible; true when the command has ended. Throws Error: unavailable for a broken connection; any other kind
+  // for a failure of this command alone (conflict: the TSA refuses it; internal: it ended without exit status), whose channel is
+  // closed by stepping on until true.
   //
   // libssh2 opens one channel at a time: until started(), no other command of the session may be stepped.
   bool step();
   bool started() const { return phase_ > Phase::exec; }
   const CommandResult& result() const { return result_; }
-  const std::string& command() const { return command_; }
+  // The command without its arguments, which may be thousands of handles.
+  std::string verb() const { return command_.substr(0, command_.find(' ')); }
 
   // Asks for the signal request; the TSA takes any as "stop". Sent by the next steps.
   void interrupt() { interrupt_ = true; }
-  // Gives the command up: step() then only closes its channel, and throws nothing.
+  // Gives the command up: step() then only closes its channel, and throws for a broken connection only.
   void abandon() { abandoned_ = true; }
 
  private:

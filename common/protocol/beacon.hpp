@@ -1,0 +1,28 @@
+// What the supervisor, workerctl and the beacon agree on: exit statuses, control commands, the drain mark.
+#pragma once
+
+#include <filesystem>
+
+namespace concourse::protocol::beacon {
+
+// How the beacon ended, so that whoever started it can tell "it is over" from a crash. Every other status is a failure: start it
+// again.
+inline constexpr int kExitStopped = 0;   // TERM or INT: the registration was given up in order, the worker will come back
+inline constexpr int kExitLanded = 10;   // asked to land, and the web has let us go
+inline constexpr int kExitRetired = 11;  // asked to retire or deleted, and the web has let us go
+inline constexpr int kExitGone = 12;     // the web ended the registration without being asked by us: pruned, landed or retired by
+                                         // somebody else, or an ephemeral worker that had stalled. Starting again registers anew.
+
+// Commands on the control socket besides the common ones. All answer at once; `status` tells how they go on.
+inline constexpr const char* kLand = "land";            // no new work; ends with kExitLanded when the running builds are over
+inline constexpr const char* kRetire = "retire";        // the same, and the worker leaves the cluster: kExitRetired
+inline constexpr const char* kDelete = "delete";        // leaves the cluster at once, whatever runs: kExitRetired
+inline constexpr const char* kResume = "resume";        // takes land or retire back
+inline constexpr const char* kReconnect = "reconnect";  // cuts the connection and makes another
+inline constexpr const char* kRebalance = "rebalance";  // moves to another connection, make before break
+
+// Holds "landing" or "retiring" while that goes on, so that a beacon that is killed and started again doesn't undo it. The beacon
+// removes it when it ends in order. A supervisor that starts a worker afresh (rather than taking over a running one) removes it.
+inline std::filesystem::path drain_mark(const std::filesystem::path& runtime_dir) { return runtime_dir / "beacon-drain"; }
+
+}  // namespace concourse::protocol::beacon

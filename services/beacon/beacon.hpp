@@ -1,0 +1,101 @@
+// The worker's presence in the cluster: always one registration, made again when it breaks, moved to another TSA now and then, and
+// taken through land, retire, delete and stop.
+//
+//   current_   the registration that counts; the web knows its address
+//   next_      the one that will take its place: registered first, then the old one is stopped (make before break)
+//   draining_  stopped ones whose open connections are going to their end
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/json.hpp"
+#include "common/loop/event_loop.hpp"
+#include "services/beacon/background.hpp"
+#include "services/beacon/backoff.hpp"
+#include "services/beacon/drain.hpp"
+#include "services/beacon/options.hpp"
+#include "services/beacon/registration.hpp"
+#include "services/beacon/sweeper.hpp"
+
+namespace concourse::beacon {
+
+class Beacon {
+ public:
+  // `on_finished` gets the exit status (common/protocol/beacon.hpp), once. `on_state` gets a line for the service manager.
+  // `options` must outlive it.
+  Beacon(EventLoop& loop, const Options& options, std::function<void(int status)> on_finished,
+         std::function<void(const std::string&)> on_state);
+  ~Beacon();
+  Beacon(const Beacon&) = delete;
+  Beacon& operator=(const Beacon&) = delete;
+
+  // What the operator can ask for. Each answers at once; status() tells how it goes. Throws Error(conflict) for what can't be now.
+  void land();
+  void retire();
+  void remove();  // delete-worker, then the end
+  void resume();  // takes land or retire back
+  void reconnect();
+  void rebalance();
+  void stop();  // in place: the worker will come back
+
+  Json status() const;
+
+ private:
+  // A command that the TSA must have done: sent again until it has.
+  struct Wish {
+    const char* verb = nullptr;
+    bool sent = false, done = false;
+    int attempts = 0;
+    std::string error;
+    Backoff backoff{std::chrono::seconds(1), std::chrono::seconds(3), std::chrono::seconds(30)};
+  };
+
+  std::unique_ptr<Registration> open(const std::string& avoid);
+  void connect();
+  void connect_later();
+  void registered(Registration* registration);
+  void ended(Registration* registration, RegistrationEnd how, const std::string& reason);
+  void current_ended(RegistrationEnd how, const std::string& reason);
+  void open_next(const char* why);
+  void drop(std::unique_ptr<Registration> registration);
+  void begin_drain(Drain drain, const char* verb);
+  void send_wish();
+  void wish_answered(const std::optional<ssh::CommandResult>& result, const std::string& error);
+  void stop_step();
+  void finish(int status);
+  void tick();
+  void check_current();
+  void check_draining();
+  void say_state();
+  std::string worker_json() const;
+  std::string state() const;
+  Link* link() const;  // of a registration that is complete
+
+  EventLoop& loop_;
+  const Options& options_;
+  std::function<void(int)> on_finished_;
+  std::function<void(const std::string&)> on_state_;
+  Background background_;
+  protocol::tsa::Worker worker_;
+  Drain drain_;
+  std::optional<Wish> wish_;
+  std::unique_ptr<Registration> current_, next_;
+  std::vector<std::unique_ptr<Registration>> draining_;
+  std::unique_ptr<Sweeper> container_sweeper_, volume_sweeper_;
+  Backoff backoff_{std::chrono::seconds(1), std::chrono::seconds(5), std::chrono::seconds(30)};
+  EventLoop::TimerId connect_timer_ = 0, rebalance_timer_ = 0, tick_timer_ = 0, wish_timer_ = 0, stop_timer_ = 0;
+  bool stopping_ = false, finished_ = false;
+  int stop_status_ = 0;
+  Clock::time_point stopping_since_{}, next_allowed_{};
+  std::optional<Clock::time_point> complained_;  // about a registration that takes long
+  std::uint64_t connects_ = 0, losses_ = 0, heartbeats_ = 0;
+  LinkStats past_;  // of links that are gone
+  std::string last_error_, said_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
+};
+
+}  // namespace concourse::beacon

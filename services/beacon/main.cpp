@@ -1,0 +1,55 @@
+// concourse-beacon: the worker's connection to the cluster. Start-up: options and keys, control socket, then the connection, which
+// is made again for as long as it takes.
+#include <csignal>
+
+#include "common/config/parser.hpp"
+#include "common/daemon/daemon.hpp"
+#include "common/daemon/log.hpp"
+#include "common/os/file.hpp"
+#include "common/protocol/beacon.hpp"
+#include "common/protocol/paths.hpp"
+#include "services/beacon/beacon.hpp"
+#include "services/beacon/options.hpp"
+
+using namespace concourse;
+
+int main(int argc, char** argv) {
+  return daemon::run("concourse-beacon", argc, argv, [](daemon::Context& ctx) {
+    const auto values = config::parse(beacon::program(), ctx.arguments(), config::current_environment());
+    const auto options = beacon::read_options(values);
+    const auto control = protocol::control_socket(options.runtime_dir, "beacon");
+    os::make_directories(control.parent_path());
+    ctx.start("beacon", values, control);
+    for (const auto& warning : values.warnings) log::warn(warning);
+
+    beacon::Beacon beacon(
+        ctx.loop(), options, [&ctx](int status) { ctx.finish(status); },
+        [&ctx](const std::string& line) { ctx.status_line(line); });
+    ctx.on_status([&beacon](Json& status) { status["beacon"] = beacon.status(); });
+    const auto on = [&ctx, &beacon](const char* command, void (beacon::Beacon::*action)()) {
+      ctx.on_control(command, [&beacon, action](const Json&, auto&) {
+        (beacon.*action)();
+        return daemon::ControlAnswer{{{"beacon", beacon.status()}}, {}};
+      });
+    };
+    on(protocol::beacon::kLand, &beacon::Beacon::land);
+    on(protocol::beacon::kRetire, &beacon::Beacon::retire);
+    on(protocol::beacon::kDelete, &beacon::Beacon::remove);
+    on(protocol::beacon::kResume, &beacon::Beacon::resume);
+    on(protocol::beacon::kReconnect, &beacon::Beacon::reconnect);
+    on(protocol::beacon::kRebalance, &beacon::Beacon::rebalance);
+    const auto on_signal = [&ctx, &beacon](int number, const char* effect, void (beacon::Beacon::*action)()) {
+      ctx.loop().on_signal(number, effect, [&beacon, effect, action] {
+        try {
+          (beacon.*action)();
+        } catch (const Error& e) {  // nobody to answer: a signal has no sender that listens
+          log::warn("signal not obeyed", {{"effect", effect}, {"error", e.what()}});
+        }
+      });
+    };
+    on_signal(SIGUSR1, "land the worker", &beacon::Beacon::land);
+    on_signal(SIGUSR2, "retire the worker", &beacon::Beacon::retire);
+    ctx.ready();
+    ctx.serve([&beacon] { beacon.stop(); });
+  });
+}
