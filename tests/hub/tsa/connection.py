@@ -55,6 +55,9 @@ class TsaConnection(SSHServerConnection):
         self.keepalives = 0
         self.refused = []  # names of refused global requests, for tests
 
+    def _get_extra_kex_algs(self):
+        return [b"kex-strict-s-v00@openssh.com"]
+
     def _recv_packet(self):
         if self._pktlen > MAX_PACKET:
             raise asyncssh.ProtocolError("max packet length exceeded")
