@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -107,3 +108,35 @@ def _output(*command):
     if result.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {result.stderr.strip()}")
     return result.stdout
+
+
+def main(arguments):
+    """python3 -m harness.leaks save FILE | compare FILE [--of PATH …]
+
+    On a machine that does other things too, a process, mount, file or loop device counts only if one of the paths is in its
+    description; devices, rules and cgroups have no path and all count.
+    """
+    command, file, *rest = arguments
+    if command == "save":
+        Path(file).write_text(json.dumps({kind: sorted(map(str, items)) for kind, items in snapshot().items()}))
+        return 0
+    paths = rest[1::2]
+    before = {kind: set(keys) for kind, keys in json.loads(Path(file).read_text()).items()}
+    by_path = {"process", "mount", "loop device", "file in /run"}
+
+    def ours(kind, words):
+        return kind not in by_path or not paths or any(path in words for path in paths)
+
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        lines = [f"{kind} {words}" for kind, items in snapshot().items() for key, words in items.items()
+                 if str(key) not in before[kind] and ours(kind, words)]
+        if not lines or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    print("\n".join(lines))
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -113,13 +113,12 @@ class Build:
         """What Abort in the web does: stop, wait 10 s, stop for good. Running steps raise Aborted."""
         self._abort.set()
 
-    def finish(self, keep_containers=False):
-        """The build is over. Its containers go to the garbage collector, unless they are kept for `intercept`."""
+    def finish(self, keep=()):
+        """The build is over. Its containers go to the garbage collector, less those of the steps to `keep` for an interception."""
         self._hub.atc.builds.discard(self)
-        if not keep_containers:
-            for handle in self._handles.values():
-                if handle in self._hub.atc.containers.rows:
-                    self._hub.atc.containers.destroy(handle)
+        for step, handle in self._handles.items():
+            if step not in keep and handle in self._hub.atc.containers.rows:
+                self._hub.atc.containers.destroy(handle)
 
     # How they are run.
 
