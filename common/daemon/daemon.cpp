@@ -92,11 +92,17 @@ void Context::finish(int exit_status) {
 
 namespace {
 
+// A supervisor that took us over isn't our parent, so the kernel doesn't tell it how we ended.
+int ended(int exit_status) {
+  notify("EXIT_STATUS=" + std::to_string(exit_status));
+  return exit_status;
+}
+
 // The one line of a failed program, for the person at the terminal and for the manager's status display.
 int fail(const std::string& name, const char* what, int exit_status) {
   std::fprintf(stderr, "%s: error: %s\n", name.c_str(), what);
   notify(std::string("STATUS=") + what);
-  return exit_status;
+  return ended(exit_status);
 }
 
 }  // namespace
@@ -112,7 +118,7 @@ int run(const std::string& name, int argc, char** argv, const std::function<void
   try {
     Context context(name, std::vector<std::string>(argv + 1, argv + argc));
     body(context);
-    return context.exit_status();
+    return ended(context.exit_status());
   } catch (const config::HelpShown&) {
     return 0;
   } catch (const Error& e) {

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "common/base/strings.hpp"
-#include "common/os/file.hpp"
+#include "common/ssh/tsa_options.hpp"
 #include "services/supervisor/leftovers.hpp"
 #include "services/supervisor/service_spec.hpp"
 
@@ -26,13 +26,12 @@ void check_runtime(const config::Values& values, Problems& problems) {
     problems.emplace_back(ErrorKind::usage, "this worker runs its own Garden and not '" + bin + "'; drop --garden-bin");
 }
 
+// Reads the keys: what is wrong with one is known now and not at the first connection.
 void check_keys(const config::Values& values, Problems& problems) {
-  const auto& host_keys = values.text("tsa-public-key");
-  if (host_keys.empty()) {
-    problems.emplace_back(ErrorKind::usage,
-                          "no TSA can be trusted without --tsa-public-key (or $CONCOURSE_TSA_PUBLIC_KEY): "
-                          "give the file with the web node's public host key");
-    return;
+  try {
+    ssh::TsaOptions::from(values);
+  } catch (const Error& e) {
+    problems.push_back(e);
   }
 }
 

@@ -3,6 +3,7 @@
 #include "common/base/error.hpp"
 #include "common/config/parser.hpp"
 #include "common/daemon/log.hpp"
+#include "common/protocol/beacon.hpp"
 
 namespace concourse::supervisor {
 
@@ -10,14 +11,15 @@ namespace {
 
 constexpr auto kAnswerLimit = std::chrono::seconds(10);
 constexpr auto kRetry = std::chrono::seconds(1);
+constexpr auto kDeleteLimit = std::chrono::seconds(3);  // from delete to the beacon's end
 
 }  // namespace
 
 std::string_view name_of(DrainMode mode) {
   switch (mode) {
     case DrainMode::none: return "";
-    case DrainMode::land: return "land";
-    case DrainMode::retire: return "retire";
+    case DrainMode::land: return protocol::beacon::kLand;
+    case DrainMode::retire: return protocol::beacon::kRetire;
   }
   return "";
 }
@@ -25,7 +27,17 @@ std::string_view name_of(DrainMode mode) {
 DrainMode parse_drain_mode(std::string_view name) {
   for (const auto mode : {DrainMode::land, DrainMode::retire})
     if (name_of(mode) == name) return mode;
-  throw Error(ErrorKind::invalid, "'" + std::string(name) + "' is not a way to drain: land, retire or stop");
+  throw Error(ErrorKind::invalid, "'" + std::string(name) + "' is not a way to drain: land, retire, stop or cancel");
+}
+
+BeaconEnd meaning_of(std::optional<os::ExitStatus> status) {
+  if (!status || status->signal != 0) return BeaconEnd::crashed;
+  switch (status->code) {
+    case protocol::beacon::kExitLanded: return BeaconEnd::landed;
+    case protocol::beacon::kExitRetired: return BeaconEnd::retired;
+    case protocol::beacon::kExitGone: return BeaconEnd::let_go;
+    default: return BeaconEnd::crashed;
+  }
 }
 
 Drain::Drain(EventLoop& loop, Duration limit, std::function<void()> expired)
@@ -46,28 +58,52 @@ void Drain::request(DrainMode mode, Service* beacon) {
   tell();
 }
 
-void Drain::beacon_started(Service& beacon) {
-  if (mode_ == DrainMode::none) return;
-  beacon_ = &beacon;
+void Drain::cancel() {
+  if (mode_ == DrainMode::none) throw Error(ErrorKind::conflict, "the worker isn't draining");
+  log::info("drain taken back", {{"mode", name_of(mode_)}});
+  loop_.cancel(std::exchange(limit_timer_, 0));
+  mode_ = DrainMode::none;
   tell();
+}
+
+void Drain::beacon_started(Service& beacon) {
+  beacon_ = &beacon;
+  if (mode_ != DrainMode::none) tell();
 }
 
 void Drain::tell() {
   told_ = false;
   loop_.cancel(std::exchange(retry_, 0));
   if (beacon_ == nullptr || !beacon_->up()) return;  // told when it has a process again
-  call_ = std::make_unique<ControlCall>(
-      loop_, beacon_->spec().listeners.at(0).path, Json{{"command", name_of(mode_)}}, kAnswerLimit,
-      [this](const Json&, const std::string& error) {
-        told_ = error.empty();
-        if (told_) return log::info("beacon told to drain", {{"mode", name_of(mode_)}});
-        log::warn("beacon could not be told to drain, trying again", {{"mode", name_of(mode_)}, {"error", error}});
-        retry_ = loop_.after(kRetry, [this] { tell(); });
-      });
+  const std::string command(mode_ == DrainMode::none ? protocol::beacon::kResume : name_of(mode_));
+  call_ =
+      std::make_unique<ControlCall>(loop_, beacon_->spec().listeners.at(0).path, Json{{"command", command}}, kAnswerLimit,
+                                    [this, command](const Json&, const std::string& error) {
+                                      told_ = error.empty();
+                                      if (told_) return log::info("beacon told", {{"command", command}});
+                                      log::warn("beacon could not be told, trying again", {{"command", command}, {"error", error}});
+                                      retry_ = loop_.after(kRetry, [this] { tell(); });
+                                    });
 }
 
-bool Drain::is_done(std::optional<os::ExitStatus> status) const {
-  return mode_ != DrainMode::none && told_ && (!status || (status->signal == 0 && status->code == 0));
+bool Drain::delete_worker(std::function<void()> done) {
+  if (mode_ != DrainMode::retire || beacon_ == nullptr || !beacon_->up()) return false;
+  log::info("leaving the cluster at once", {});
+  loop_.cancel(std::exchange(retry_, 0));
+  delete_done_ = std::move(done);
+  delete_timer_ = loop_.after(kDeleteLimit, [this] { beacon_ended(); });
+  call_ = std::make_unique<ControlCall>(loop_, beacon_->spec().listeners.at(0).path, Json{{"command", protocol::beacon::kDelete}},
+                                        kAnswerLimit, [this](const Json&, const std::string& error) {
+                                          if (error.empty()) return;
+                                          log::warn("the worker could not be deleted", {{"error", error}});
+                                          beacon_ended();
+                                        });
+  return true;
+}
+
+void Drain::beacon_ended() {
+  loop_.cancel(std::exchange(delete_timer_, 0));
+  if (const auto done = std::exchange(delete_done_, nullptr)) done();
 }
 
 Json Drain::status() const {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/json.hpp"
@@ -18,19 +19,25 @@ enum class DrainMode { none, land, retire };
 std::string_view name_of(DrainMode mode);           // "land", "retire", ""
 DrainMode parse_drain_mode(std::string_view name);  // throws Error(invalid)
 
+// What an end of the beacon that nobody here asked for means.
+enum class BeaconEnd { crashed, landed, retired, let_go };
+BeaconEnd meaning_of(std::optional<os::ExitStatus> status);
+
 class Drain {
  public:
   // `expired` is called when the worker still drains after `limit` (zero: never).
   Drain(EventLoop& loop, Duration limit, std::function<void()> expired);
 
-  // Takes the wish and tells the beacon. Retiring includes landing, so it can follow it and is never taken back by it.
+  // Takes the wish and tells the beacon, which is told again each time it has a new process. Retiring includes landing, so it can
+  // follow it and is never taken back by it.
   void request(DrainMode mode, Service* beacon);
-
-  // The beacon has a (new) process: tells it again, if there is a wish.
+  void cancel();
   void beacon_started(Service& beacon);
 
-  // Whether this end of the beacon is the end of the drain.
-  bool is_done(std::optional<os::ExitStatus> status) const;
+  // A retiring worker that is told to stop leaves the cluster at once instead of when its builds have ended. `done` is called
+  // when the beacon has been asked and has ended, or can't be waited for any longer. False: nothing to do.
+  bool delete_worker(std::function<void()> done);
+  void beacon_ended();
 
   DrainMode mode() const { return mode_; }
   Json status() const;
@@ -40,13 +47,13 @@ class Drain {
 
   EventLoop& loop_;
   Duration limit_;
-  std::function<void()> expired_;
+  std::function<void()> expired_, delete_done_;
   DrainMode mode_ = DrainMode::none;
   Service* beacon_ = nullptr;
   std::unique_ptr<ControlCall> call_;
   bool told_ = false;
   Clock::time_point since_{};
-  EventLoop::TimerId retry_ = 0, limit_timer_ = 0;
+  EventLoop::TimerId retry_ = 0, limit_timer_ = 0, delete_timer_ = 0;
 };
 
 }  // namespace concourse::supervisor

@@ -25,6 +25,8 @@ void dispatch(daemon::Context& context) {
   const std::string command = arguments.empty() ? "" : arguments.front();
   if (!arguments.empty()) arguments.erase(arguments.begin());
   if (command == "worker") supervisor::run_worker(context, arguments);
+  else if (command == "land-worker") supervisor::land_worker(arguments);
+  else if (command == "retire-worker") supervisor::retire_worker(arguments);
   else if (command == "generate-key") supervisor::generate_key(arguments);
   else if (command == "--help" || command == "-h") std::fputs(kHelp, stdout);
   else if (command == "--version" || command == "-v") std::printf("%s\n", kVersion);

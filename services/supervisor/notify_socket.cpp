@@ -68,7 +68,9 @@ Notification parse_notification(std::string_view text) {
     else if (name == "STOPPING") out.stopping = value == "1";
     else if (name == "WATCHDOG") out.watchdog = value == "1";
     else if (name == "STATUS") out.status = value;
-    else if (name == "EXTEND_TIMEOUT_USEC") {
+    else if (name == "EXIT_STATUS") {
+      if (const auto n = parse_u64(value); n && *n < 256) out.exit_status = static_cast<int>(*n);
+    } else if (name == "EXTEND_TIMEOUT_USEC") {
       if (const auto us = parse_u64(value); us && *us < 1'000'000'000'000) out.extend = std::chrono::microseconds(*us);
     }
   }

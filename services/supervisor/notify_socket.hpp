@@ -22,6 +22,7 @@ struct Notification {
   bool stopping = false;
   bool watchdog = false;
   std::optional<std::string> status;  // one line about what the service does, or why it ends
+  std::optional<int> exit_status;     // it is about to exit with this
   std::optional<Duration> extend;     // EXTEND_TIMEOUT_USEC: it needs this much longer, from now
 };
 

@@ -21,7 +21,11 @@ Group supervisor_group() {
             .at_least = "0"}}};
 }
 
-Group name_group(std::string_view help) { return {"Worker", {{.name = "name", .help = help, .required = true}}}; }
+Group identity_group() {
+  return {"Worker",
+          {{.name = "name", .help = "Name of the worker.", .required = true},
+           {.name = "team", .help = "Team of the worker, if it belongs to one."}}};
+}
 
 }  // namespace
 
@@ -40,20 +44,18 @@ config::Program worker_program() {
 config::Program land_worker_program() {
   return {.name = "concourse land-worker",
           .summary = "Tells the cluster to give the worker no new work and to let its builds end. Doesn't wait for that.",
-          .groups = {name_group("Name of the worker to land."), config::tsa_group(), config::log_group()},
+          .groups = {identity_group(), config::tsa_group(), config::log_group()},
           .example =
               "  concourse land-worker --name worker-1 --tsa-host ci.example.com:2222 \\\n"
               "    --tsa-public-key tsa_host_key.pub --tsa-worker-private-key worker_key"};
 }
 
 config::Program retire_worker_program() {
-  auto name = name_group("Name of the worker to retire.");
-  name.options.push_back({.name = "team", .help = "Team of the worker, if it belongs to one."});
   return {
       .name = "concourse retire-worker",
       .summary =
           "Tells the cluster to give the worker no new work and to forget it once its builds have ended. Doesn't wait for that.",
-      .groups = {std::move(name), config::tsa_group(), config::log_group()},
+      .groups = {identity_group(), config::tsa_group(), config::log_group()},
       .example =
           "  concourse retire-worker --name worker-1 --tsa-host ci.example.com:2222 \\\n"
           "    --tsa-public-key tsa_host_key.pub --tsa-worker-private-key worker_key"};

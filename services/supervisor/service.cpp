@@ -13,8 +13,9 @@ namespace {
 constexpr auto kStartLimit = std::chrono::minutes(5);
 
 std::string how_it_ended(std::optional<os::ExitStatus> status) {
-  // Only a parent is told the exit status of a process, and the parent was an earlier supervisor.
-  return status ? status->text() : "exit status unknown (taken over)";
+  // The kernel tells a process's end to its parent only, which was an earlier supervisor. What ends by itself has said its exit
+  // status before (daemon::run).
+  return status ? status->text() : "killed, or ended without a word (taken over)";
 }
 
 }  // namespace
@@ -65,11 +66,13 @@ void Service::take_over(const Running& running) {
 
 void Service::watch() {
   since_ = Clock::now();
+  told_exit_status_.reset();
   loop_.watch(process_->pidfd(), EPOLLIN, [this](std::uint32_t) { on_end(); });
 }
 
 void Service::notified(const Notification& notification) {
   if (notification.status) status_line_ = *notification.status;
+  if (notification.exit_status) told_exit_status_ = notification.exit_status;
   // Only for the start: a stop that a service could make longer would break the promise of the whole worker's stop.
   if (notification.extend && kill_timer_ != 0 && purpose_ == Purpose::run)
     arm(*notification.extend, "not ready in the time it asked for");
@@ -121,7 +124,8 @@ void Service::on_end() {
   hooks_.read_notifications();
   loop_.cancel(std::exchange(kill_timer_, 0));
   loop_.unwatch(process_->pidfd());
-  const auto status = process_->end();
+  auto status = process_->end();
+  if (!status && told_exit_status_) status = os::ExitStatus{*told_exit_status_, 0};
   const auto pid = process_->pid();
   process_.reset();
   last_end_ = how_it_ended(status);

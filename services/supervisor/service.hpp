@@ -72,7 +72,8 @@ class Service {
   Purpose purpose_ = Purpose::run;
   bool started_ = false;
   int restarts_ = 0;
-  std::string status_line_;    // its own last words
+  std::string status_line_;  // its own last words
+  std::optional<int> told_exit_status_;
   std::string last_end_;       // how it ended the last time
   Clock::time_point since_{};  // of the present process
   EventLoop::TimerId kill_timer_ = 0, start_timer_ = 0;

@@ -9,10 +9,10 @@ namespace concourse::supervisor {
 
 namespace {
 
-// The limits add up to less than the 15 s that start-stop-daemon's usual TERM/15/KILL leaves. None of them costs a build:
-// containers and their streams are the shims', and the web attaches again.
-constexpr auto kBeaconStop = std::chrono::seconds(5);
-constexpr auto kServerStop = std::chrono::seconds(4);
+// With kDeleteLimit (drain.cpp) the limits add up to less than the 15 s that start-stop-daemon's usual TERM/15/KILL leaves. None
+// of them costs a build: containers and their streams are the shims', and the web attaches again.
+constexpr auto kBeaconStop = std::chrono::seconds(4);
+constexpr auto kServerStop = std::chrono::seconds(3);
 constexpr auto kHealthcheckStop = std::chrono::seconds(1);
 
 // Nothing of ours has a meaning for a service: its settings come as arguments. The sanitizers' options are for developers.

@@ -2,13 +2,26 @@
 
 #include <algorithm>
 
+#include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
+#include "common/os/file.hpp"
+#include "common/protocol/beacon.hpp"
 #include "common/protocol/paths.hpp"
 #include "common/version.hpp"
 
 namespace concourse::supervisor {
 
 namespace {
+
+std::string_view words_for(BeaconEnd end) {
+  switch (end) {
+    case BeaconEnd::landed: return "landed";
+    case BeaconEnd::retired: return "retired";
+    case BeaconEnd::let_go: return "the cluster has let the worker go: landed, retired or pruned by somebody else";
+    case BeaconEnd::crashed: break;
+  }
+  return "the beacon has ended";
+}
 
 constexpr int kDrainCutShort = 3;  // builds were still running
 
@@ -19,7 +32,7 @@ constexpr auto kHurriedStop = std::chrono::seconds(1);
 
 Supervisor::Supervisor(daemon::Context& context, const std::filesystem::path& runtime_dir, std::vector<ServiceSpec> specs,
                        Duration drain_limit)
-    : context_(context), drain_(context.loop(), drain_limit, [this] {
+    : context_(context), runtime_dir_(runtime_dir), drain_(context.loop(), drain_limit, [this] {
         exit_status_ = kDrainCutShort;
         stop("the drain took longer than --drain-timeout");
       }) {
@@ -36,7 +49,7 @@ void Supervisor::add(ServiceSpec spec) {
     if (service.name() == "beacon") drain_.beacon_started(service);
   };
   hooks.ready = [this](Service&) { start_those_that_can(); };
-  hooks.down = [this](Service&) { on_down(); };
+  hooks.down = [this](Service& service) { on_down(service); };
   hooks.ended = [this](Service& service, auto status) { return on_end(service, status); };
   hooks.given_up = [this](Service& service, const Error& why) { on_given_up(service, why); };
   hooks.read_notifications = [this] { notify_->drain(); };
@@ -57,9 +70,23 @@ void Supervisor::start() {
       replace_.try_emplace(service->name(), "its sockets differ");
   for (const auto& service : services_)
     if (const auto found = running.find(service->name()); found != running.end()) service->take_over(found->second);
+  resume_drain(!running.empty());
   all_known_ = true;
   start_those_that_can();
   tell_manager();
+}
+
+// The beacon marks a drain on disk, so that its restarts don't undo it. A worker that goes on under a new supervisor goes on
+// draining; one that starts afresh does not.
+void Supervisor::resume_drain(bool anything_taken_over) {
+  const auto mark = protocol::beacon::drain_mark(runtime_dir_);
+  const auto content = os::read_file(mark, 4096);
+  if (!content) return;
+  if (!anything_taken_over) {
+    std::filesystem::remove(mark);
+    return;
+  }
+  drain(trim(*content) == "retiring" ? DrainMode::retire : DrainMode::land);
 }
 
 bool Supervisor::may_start(const Service& service) const {
@@ -84,7 +111,15 @@ void Supervisor::start_those_that_can() {
 }
 
 bool Supervisor::on_end(const Service& service, std::optional<os::ExitStatus> status) {
-  return !stopping_ && service.name() == "beacon" && drain_.is_done(status);
+  if (stopping_ || service.name() != "beacon") return stopping_;
+  end_ = meaning_of(status);
+  return end_ != BeaconEnd::crashed;
+}
+
+void Supervisor::on_down(const Service& service) {
+  if (!stopping_) return stop(std::string(words_for(end_)));
+  if (service.name() == "beacon") drain_.beacon_ended();
+  stop_next();
 }
 
 void Supervisor::on_given_up(Service& service, const Error& why) {
@@ -104,11 +139,16 @@ void Supervisor::stop(const std::string& why) {
   stopping_ = true;
   log::info("stopping", {{"reason", why}});
   context_.stopping();
+  deleting_ = drain_.delete_worker([this] {
+    deleting_ = false;
+    stop_next();
+  });
   stop_next();
 }
 
 // One after the other: each may still need those behind it.
 void Supervisor::stop_next() {
+  if (deleting_) return;
   for (const auto& service : services_) service->hold();
   for (const auto& name : stop_order()) {
     auto* service = find(name);
@@ -123,20 +163,17 @@ void Supervisor::stop_next() {
 
 void Supervisor::hurry() {
   if (std::exchange(hurrying_, true)) return;
+  deleting_ = false;
   log::warn("asked to stop once more: waiting for nobody any longer", {});
   for (const auto& service : services_)
     if (service->up()) service->stop(kHurriedStop);
-}
-
-void Supervisor::on_down() {
-  if (stopping_) stop_next();
-  else stop(drain_.mode() == DrainMode::land ? "landed" : "retired");
 }
 
 daemon::ControlAnswer Supervisor::answer_drain(const Json& question) {
   const auto mode = string_field(question, "mode");
   // Answered before anything is closed: the stop begins when the loop comes round again.
   if (mode == "stop") context_.loop().after(Duration::zero(), [this] { stop("asked by control socket"); });
+  else if (mode == "cancel") drain_.cancel();
   else drain(parse_drain_mode(mode));
   return {};
 }

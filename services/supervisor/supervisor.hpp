@@ -32,10 +32,11 @@ class Supervisor {
   // second time, it waits for nobody any longer.
   void stop(const std::string& why);
 
-  // Asks the beacon to land or retire the worker; when that is done, the rest stops.
+  // Asks the beacon to land or retire the worker; when that is done, the rest stops. A retiring worker that is stopped leaves the
+  // cluster at once.
   void drain(DrainMode mode);
 
-  // The same by control socket: {"mode":"land"|"retire"|"stop"}, and a planned restart: {"service":"garden"}.
+  // The same by control socket: {"mode":"land"|"retire"|"stop"|"cancel"}, and a planned restart: {"service":"garden"}.
   daemon::ControlAnswer answer_drain(const Json& question);
   daemon::ControlAnswer answer_restart(const Json& question);
 
@@ -51,14 +52,16 @@ class Supervisor {
   void add(ServiceSpec spec);
   void start_those_that_can();
   bool may_start(const Service& service) const;
-  void on_down();
+  void on_down(const Service& service);
   bool on_end(const Service& service, std::optional<os::ExitStatus> status);
   void on_given_up(Service& service, const Error& why);
   void stop_next();
   void hurry();
   void tell_manager();
+  void resume_drain(bool anything_taken_over);
 
   daemon::Context& context_;
+  std::filesystem::path runtime_dir_;
   Sockets sockets_;
   std::vector<std::unique_ptr<Service>> services_;  // in start order
   std::optional<NotifySocket> notify_;
@@ -66,9 +69,11 @@ class Supervisor {
   std::map<std::string, std::string> replace_;  // services taken over that differ from what a start would give, and in what
   std::optional<Error> failure_;
   int exit_status_ = 0;
-  bool all_known_ = false;  // what was to be taken over has been
+  BeaconEnd end_ = BeaconEnd::crashed;  // how the beacon ended when nobody here asked it to
+  bool all_known_ = false;              // what was to be taken over has been
   bool stopping_ = false;
   bool hurrying_ = false;
+  bool deleting_ = false;  // the beacon takes the worker out of the cluster, before the stop goes on
   bool told_ready_ = false;
 };
 

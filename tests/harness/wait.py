@@ -6,11 +6,11 @@ PATIENCE = 30.0  # seconds: generous, because machines are slow and busy
 
 
 def wait_until(condition, what, timeout=PATIENCE):
-    """Returns the first true value of `condition()`; fails naming `what` when there is none in time."""
+    """Returns the first true value of `condition()`; fails naming `what` (or what it returns) when there is none in time."""
     deadline = time.monotonic() + timeout
     while True:
         if value := condition():
             return value
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {timeout:g} s for {what}")
+            raise TimeoutError(f"waited {timeout:g} s for {what() if callable(what) else what}")
         time.sleep(0.02)

@@ -3,7 +3,7 @@ import os
 import socket
 import stat
 
-from conftest import wait_until
+from harness.wait import wait_until
 
 def test_services_start_in_the_order_of_need(worker):
     worker.start_ready()

@@ -3,7 +3,7 @@ import os
 import signal
 
 import pytest
-from conftest import wait_until
+from harness.wait import wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -59,9 +59,17 @@ def test_stop_before_anything_is_ready(worker):
     assert worker.leftovers() == []
 
 
-@pytest.mark.parametrize("number,mode", [(signal.SIGUSR1, "land"), (signal.SIGUSR2, "retire")])
-def test_a_drain_is_told_to_the_beacon_and_its_end_ends_the_worker(worker, number, mode):
-    worker.behave(beacon={"drain_exit": 0})
+LANDED, RETIRED, LET_GO = 10, 11, 12  # exit statuses of the beacon (common/protocol/beacon.hpp)
+
+
+def start_draining(worker, number=signal.SIGUSR1):
+    worker.process.send_signal(number)
+    worker.wait_for_log("supervisor.beacon told", command={signal.SIGUSR1: "land", signal.SIGUSR2: "retire"}[number])
+
+
+@pytest.mark.parametrize("number,mode,status", [(signal.SIGUSR1, "land", LANDED), (signal.SIGUSR2, "retire", RETIRED)])
+def test_a_drain_is_told_to_the_beacon_and_its_end_ends_the_worker(worker, number, mode, status):
+    worker.behave(beacon={"drain_exit": status})
     worker.start_ready()
     assert worker.stop(number) == 0
     assert len(worker.events("beacon", mode)) == 1
@@ -69,12 +77,27 @@ def test_a_drain_is_told_to_the_beacon_and_its_end_ends_the_worker(worker, numbe
     assert worker.leftovers() == []
 
 
+def test_a_worker_that_the_cluster_lets_go_ends(worker):
+    """Landed by `fly land-worker`, say: the peer's worker ends then, and with 0."""
+    worker.behave(beacon={"exit": LET_GO, "fail_times": 1, "ready": True})
+    worker.start()
+    assert worker.process.wait(60) == 0
+    assert len(worker.events("beacon", "started")) == 1
+    worker.wait_for_log("supervisor.stopping", reason="the cluster has let the worker go: landed, retired or pruned by somebody else")
+
+
+def test_a_beacon_that_stops_by_itself_is_started_again_also_in_a_drain(worker):
+    worker.start_ready()
+    start_draining(worker)
+    worker.kill(worker.pid_of("beacon"), signal.SIGTERM)
+    worker.wait_for_event("beacon", "land", count=2)
+    assert worker.process.poll() is None
+
+
 def test_a_drain_goes_on_after_the_beacons_death(worker):
     worker.start_ready()
-    worker.process.send_signal(signal.SIGUSR1)
-    worker.wait_for_event("beacon", "land")
-    worker.wait_for_log("supervisor.beacon told to drain")
-    worker.behave(beacon={"drain_exit": 0})
+    start_draining(worker)
+    worker.behave(beacon={"drain_exit": LANDED})
     worker.kill(worker.pid_of("beacon"))
     assert worker.process.wait(60) == 0
     assert len(worker.events("beacon", "land")) == 2
@@ -87,16 +110,78 @@ def test_a_drain_asked_for_while_the_beacon_is_down_is_told_later(worker):
     worker.wait_for_log("supervisor.service restart", count=2, service="beacon")
     worker.process.send_signal(signal.SIGUSR2)
     worker.wait_for_log("supervisor.draining", mode="retire")
-    worker.behave(beacon={"drain_exit": 0})
+    worker.behave(beacon={"drain_exit": RETIRED})
     assert worker.process.wait(60) == 0
     assert len(worker.events("beacon", "retire")) == 1
 
 
-def test_stop_during_a_drain(worker):
+def test_a_drain_that_the_beacon_refuses_is_tried_again(worker):
+    worker.behave(beacon={"refuses": ["land"]})
     worker.start_ready()
     worker.process.send_signal(signal.SIGUSR1)
-    worker.wait_for_log("supervisor.beacon told to drain")
+    worker.wait_for_log("supervisor.beacon could not be told, trying again", command="land", error="refused")
+    worker.behave(beacon={"drain_exit": LANDED})
+    assert worker.process.wait(60) == 0
+
+
+def test_retire_after_land_and_not_the_other_way_round(worker):
+    worker.start_ready()
+    start_draining(worker)
+    start_draining(worker, signal.SIGUSR2)
+    worker.process.send_signal(signal.SIGUSR1)
+    worker.wait_for_log("supervisor.already draining", mode="retire")
+    assert [e["event"] for e in worker.events("beacon") if e["event"] in ("land", "retire")] == ["land", "retire"]
+
+
+def test_a_drain_goes_on_under_the_next_supervisor(worker):
+    worker.start_ready()
+    start_draining(worker)
+    (worker.run / "beacon-drain").write_text("landing\n")  # as the real beacon does
+    worker.process.kill()
+    worker.process.wait()
+
+    worker.start()
+    worker.wait_for_log("supervisor.beacon told", command="land")
+    beacon = worker.pid_of("beacon")
+    worker.behave(beacon={"drain_exit": LANDED})
+    worker.process.send_signal(signal.SIGUSR2)  # tells it once more: it ends now, and is not our child
+    assert worker.process.wait(60) == 0
+    worker.wait_for_log("supervisor.service ended", service="beacon", pid=beacon, how=f"exit status {LANDED}")
+    worker.wait_for_log("supervisor.stopping", reason="landed")
+
+
+def test_a_fresh_start_does_not_go_on_draining(worker):
+    worker.run.mkdir()
+    (worker.run / "beacon-drain").write_text("landing\n")
+    worker.start_ready()
+    assert not (worker.run / "beacon-drain").exists()
+    assert worker.logged("supervisor.draining") == []
+
+
+def test_stop_during_landing_is_a_stop_in_place(worker):
+    worker.start_ready()
+    start_draining(worker)
     assert worker.stop() == 0
+    assert worker.events("beacon", "delete") == []
+    assert worker.leftovers() == []
+
+
+def test_stop_during_retiring_takes_the_worker_out_of_the_cluster_first(worker):
+    worker.behave(beacon={"delete_exit": RETIRED})
+    worker.start_ready()
+    start_draining(worker, signal.SIGUSR2)
+    assert worker.stop() == 0
+    assert [e["event"] for e in worker.events("beacon")][-3:] == ["retire", "delete", "ended"]
+    assert [e["service"] for e in worker.events(kind="ended")] == ["beacon", "garden", "baggageclaim", "healthcheck"]
+
+
+@pytest.mark.parametrize("beacon", [{}, {"refuses": ["delete"]}])
+def test_a_worker_that_can_not_be_deleted_stops_all_the_same(worker, beacon):
+    worker.behave(beacon=beacon)
+    worker.start_ready()
+    start_draining(worker, signal.SIGUSR2)
+    assert worker.stop() == 0
+    assert worker.events("beacon", "ended")[0]["why"] == "term"
     assert worker.leftovers() == []
 
 

@@ -9,6 +9,9 @@ SIGTERM. How it deviates from that is read at start from `behaviour.json` beside
   ignore_term   true: SIGTERM has no effect
   deaf          true: the control socket is never answered
   drain_exit    exit status after land or retire; absent: they are only remembered
+  delete_exit   the same after delete
+  refuses       commands of the control socket that are refused
+  version       what adopt says (that of the file `version`)
   http_status   what every HTTP request on its API socket is answered with (200)
 Everything it does is a line in `events.jsonl` beside it.
 """
@@ -23,7 +26,6 @@ import time
 
 FOLDER = os.path.dirname(os.path.abspath(sys.argv[0]))
 NAME = os.path.basename(sys.argv[0]).removeprefix("concourse-")
-VERSION = os.path.join(FOLDER, "version")
 
 
 def event(kind, **fields):
@@ -64,6 +66,8 @@ class Double:
     def __init__(self):
         self.fds = len(os.listdir("/proc/self/fd")) - 1  # less the one that reads the directory
         self.behaviour = behaviour()
+        with open(os.path.join(FOLDER, "version")) as file:
+            self.version = self.behaviour.get("version", file.read().strip())
         self.listeners = inherited()
         self.state = "starting"
         self.selector = selectors.DefaultSelector()
@@ -93,6 +97,7 @@ class Double:
 
     def end(self, why, status=0):
         event("ended", why=why)
+        notify(f"EXIT_STATUS={status}")
         os._exit(status)
 
     def http(self, listener):
@@ -109,6 +114,7 @@ class Double:
             if len(head) < 4:
                 return
             question = json.loads(connection.recv(struct.unpack("<I", head)[0]))
+            self.behaviour = behaviour()  # what it is now
             answer, out = self.answer(question, fds)
             for fd in fds:
                 os.close(fd)
@@ -117,6 +123,8 @@ class Double:
             socket.send_fds(connection, [wire], out) if out else connection.sendall(wire)
         if question["command"] in ("land", "retire") and "drain_exit" in self.behaviour:
             self.end("drained", self.behaviour["drain_exit"])
+        if question["command"] == "delete" and "delete_exit" in self.behaviour:
+            self.end("deleted", self.behaviour["delete_exit"])
 
     def answer(self, question, fds):
         command = question["command"]
@@ -127,11 +135,11 @@ class Double:
             os.dup2(fds[1], 2)
             event("adopted")
             print(json.dumps({"message": NAME + " was adopted"}), flush=True)
-            with open(VERSION) as file:
-                version = file.read().strip()
-            return {"ok": True, "pid": os.getpid(), "state": self.state, "version": self.behaviour.get("version", version),
+            return {"ok": True, "pid": os.getpid(), "state": self.state, "version": self.version,
                     "listeners": list(self.listeners)}, [sock.fileno() for sock in self.listeners.values()]
-        if command in ("land", "retire"):
+        if command in self.behaviour.get("refuses", []):
+            return {"ok": False, "error": "refused"}, []
+        if NAME == "beacon" and command in ("land", "retire", "delete", "resume"):
             event(command)
             return {"ok": True}, []
         return {"ok": False, "error": "unknown command '" + command + "'"}, []
