@@ -46,7 +46,19 @@ Group baggageclaim_group() {
            {.name = "baggageclaim-overlays-dir", .type = Type::directory, .instead = "overlays are always in <work-dir>/overlays"},
            {.name = "baggageclaim-disable-user-namespaces",
             .type = Type::boolean,
-            .help = "Don't shift user and group ids of unprivileged volumes."}}};
+            .help = "Don't shift user and group ids of unprivileged volumes."},
+           {.name = "baggageclaim-stream-max-entries",
+            .type = Type::integer,
+            .value = "20000000",
+            .help = "Most files that one stream may bring into a volume."},
+           {.name = "baggageclaim-stream-max-mib",
+            .type = Type::integer,
+            .value = "1048576",
+            .help = "Most MiB of content that one stream may bring into a volume."},
+           {.name = "baggageclaim-stream-max-ratio",
+            .type = Type::integer,
+            .value = "20000",
+            .help = "Most bytes that one received byte of a stream may decode to."}}};
 }
 
 }  // namespace concourse::config
