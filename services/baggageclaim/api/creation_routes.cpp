@@ -1,0 +1,93 @@
+#include "services/baggageclaim/api/creation_routes.hpp"
+
+#include <memory>
+
+#include "common/base/strings.hpp"
+#include "common/daemon/log.hpp"
+#include "common/protocol/baggageclaim.hpp"
+#include "services/baggageclaim/api/error_reply.hpp"
+#include "services/baggageclaim/api/request_body.hpp"
+#include "services/baggageclaim/handle.hpp"
+#include "services/baggageclaim/strategies/strategy.hpp"
+
+namespace concourse::baggageclaim {
+
+namespace {
+
+namespace api = protocol::baggageclaim;
+
+struct Creation {
+  VolumeRequest request;
+  std::unique_ptr<Strategy> strategy;
+};
+
+Creation decode(http::Request& request) {
+  Creation creation;
+  creation.request = decode_body(request, api::parse_volume_request);
+  if (creation.request.handle.empty()) creation.request.handle = make_uuid();
+  if (!is_valid_handle(creation.request.handle)) throw bad_request("'" + creation.request.handle + "' can't be a handle");
+  creation.strategy = parse_strategy(creation.request.strategy);
+  return creation;
+}
+
+Volume run(Service& service, const Creation& creation, const std::stop_token& stop) {
+  auto volume = service.volumes.create(creation.request, *creation.strategy, stop);
+  log::info("volume created", {{"handle", volume.handle},
+                               {"strategy", string_field(creation.request.strategy, "type")},
+                               {"privileged", volume.privileged}});
+  return volume;
+}
+
+// On a thread of the pool: the top of its stack, so nothing may escape.
+void run_in_background(Service& service, const Creation& creation, const std::shared_ptr<PromiseList::Ticket>& ticket) {
+  const auto& handle = creation.request.handle;
+  const auto reject = [&](const Error& error) {
+    log::error("volume not created", {{"handle", handle}, {"error", error.what()}});
+    const auto told = tell(error, "GET", api::kVolumeAsync);
+    service.promises.reject(handle, ticket, {told.status, told.message});
+  };
+  try {
+    auto volume = run(service, creation, ticket->stop_token());
+    if (service.promises.fulfill(handle, ticket, std::move(volume))) return;
+    log::info("creation was cancelled: volume is destroyed", {{"handle", handle}});
+    service.volumes.destroy(handle);
+  } catch (const Error& e) {
+    reject(e);
+  } catch (const std::exception& e) {
+    reject(Error(ErrorKind::internal, e.what()));
+  }
+}
+
+}  // namespace
+
+void create_volume(Service& service, http::Request& request, http::Reply& reply) {
+  reply.json(api::to_json(run(service, decode(request), {})), 201);
+}
+
+void create_volume_async(Service& service, http::Request& request, http::Reply& reply) {
+  const auto creation = std::make_shared<const Creation>(decode(request));
+  const auto& handle = creation->request.handle;
+  // A client that repeats itself learns the first attempt's result from its polls.
+  if (const auto ticket = service.promises.begin(handle))
+    service.creations.submit([&service, creation, ticket] { run_in_background(service, *creation, ticket); });
+  reply.json(api::future_json(handle), 201);
+}
+
+void poll_creation(Service& service, http::Request& request, http::Reply& reply) {
+  const auto result = service.promises.poll(request.capture("handle"));
+  if (!result) {
+    reply.status = 404;
+  } else if (const auto* volume = std::get_if<Volume>(&*result)) {
+    reply.json(api::to_json(*volume));
+  } else if (const auto* rejection = std::get_if<Rejection>(&*result)) {
+    reply.json(api::error_json(rejection->message), rejection->status);
+  } else {
+    reply.status = 204;
+  }
+}
+
+void forget_creation(Service& service, http::Request& request, http::Reply& reply) {
+  reply.status = service.promises.remove(request.capture("handle")) ? 204 : 404;
+}
+
+}  // namespace concourse::baggageclaim

@@ -1,0 +1,28 @@
+// What the routes work with.
+#pragma once
+
+#include <regex>
+#include <string>
+
+#include "common/http/worker_pool.hpp"
+#include "services/baggageclaim/promise_list.hpp"
+#include "services/baggageclaim/stream/limits.hpp"
+#include "services/baggageclaim/volume_repository.hpp"
+
+namespace concourse::baggageclaim {
+
+struct P2pOptions {
+  std::regex interface_name;   // searched in the interface's name
+  int family = 4;              // 4 or 6
+  unsigned short port = 7788;  // of the TCP listener
+};
+
+struct Service {
+  VolumeRepository& volumes;
+  PromiseList& promises;
+  http::WorkerPool& creations;  // runs asynchronous creations
+  P2pOptions p2p;
+  StreamLimits limits;
+};
+
+}  // namespace concourse::baggageclaim

@@ -1,0 +1,89 @@
+#include "services/baggageclaim/disk/beneath.hpp"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+
+#include "common/base/error.hpp"
+#include "common/base/strings.hpp"
+
+namespace concourse::baggageclaim {
+
+namespace {
+
+// The kernel answers EAGAIN when something was renamed during the walk; a hostile renamer must not hold us for ever.
+constexpr int kAttempts = 64;
+
+int resolve(int root, const std::string& path, int flags, std::uint64_t how_to_resolve) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
+  how.resolve = how_to_resolve | RESOLVE_NO_MAGICLINKS;
+  const char* name = path.empty() ? "." : path.c_str();
+  for (int attempt = 0;; ++attempt) {
+    const auto fd = syscall(SYS_openat2, root, name, &how, sizeof how);
+    if (fd >= 0) return static_cast<int>(fd);
+    if (errno == EINTR || (errno == EAGAIN && attempt < kAttempts)) continue;
+    return -1;
+  }
+}
+
+std::optional<UniqueFd> open_resolved(int root, const std::string& path, int flags, std::uint64_t how) {
+  UniqueFd fd(resolve(root, path, flags, how));
+  if (fd) return fd;
+  if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+  throw SysError("open '" + path + "' in the volume");
+}
+
+}  // namespace
+
+std::optional<UniqueFd> open_in_root(int root, const std::string& path, int flags) {
+  return open_resolved(root, path, flags, RESOLVE_IN_ROOT);
+}
+
+std::optional<UniqueFd> open_beneath(int root, const std::string& path, int flags) {
+  return open_resolved(root, path, flags, RESOLVE_BENEATH);
+}
+
+UniqueFd make_directories_in_root(int root, const std::string& path, mode_t mode, std::string* made) {
+  if (made != nullptr) made->clear();
+  std::string done;
+  UniqueFd here(resolve(root, ".", O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT));
+  if (!here) throw SysError("open the volume's root");
+  for (const auto& step : split(clean_relative(path), '/')) {
+    const auto next = done.empty() ? step : done + "/" + step;
+    // From the root each time: a step may be a link or "..", which only make sense there.
+    UniqueFd fd(resolve(root, next, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT));
+    if (!fd && errno == ENOENT) {
+      if (::mkdirat(here.get(), step.c_str(), mode) == 0) {
+        if (made != nullptr && made->empty()) *made = next;
+      } else if (errno != EEXIST) {
+        throw SysError("make directory '" + next + "' in the volume");
+      }
+      fd.reset(resolve(root, next, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT));
+    }
+    if (!fd) throw SysError("make directory '" + next + "' in the volume");
+    here = std::move(fd);
+    done = next;
+  }
+  return here;
+}
+
+UniqueFd open_directory(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) throw SysError("open directory '" + path + "'");
+  return fd;
+}
+
+std::string fd_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+std::string clean_relative(std::string_view path) {
+  std::vector<std::string> kept;
+  for (auto& part : split(path, '/'))
+    if (!part.empty() && part != ".") kept.push_back(std::move(part));
+  return join(kept, "/");
+}
+
+}  // namespace concourse::baggageclaim

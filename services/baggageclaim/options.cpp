@@ -1,0 +1,141 @@
+#include "services/baggageclaim/options.hpp"
+
+#include <algorithm>
+
+#include "common/base/error.hpp"
+#include "common/config/groups.hpp"
+#include "common/protocol/paths.hpp"
+
+namespace concourse::baggageclaim {
+
+namespace {
+
+using config::Type;
+
+// The worker's --containerd-privileged-mode decides what a privileged container is, and so how its volumes look.
+config::Group privileged_mode_group() {
+  for (const auto& option : config::containerd_group().options)
+    if (option.name == "containerd-privileged-mode") return {"Privileged containers", {option}};
+  throw std::logic_error("no option containerd-privileged-mode");
+}
+
+// The peer's bare flags: ours less the prefix, and those that have no effect in a worker.
+config::Group bare_group() {
+  constexpr std::string_view kPrefix = "baggageclaim-";
+  config::Group group = config::baggageclaim_group();
+  group.title = "Baggageclaim";
+  for (auto& option : group.options) {
+    option.name.remove_prefix(kPrefix.size());
+    if (option.name == "log-level" || option.name == "volumes" || option.name == "overlays-dir") option.instead = "";
+    if (option.name == "log-level") option.help = "Minimum level of logs to see.";
+    if (option.name == "volumes") option.help = "Directory in which to place volume data.";
+    if (option.name == "overlays-dir") option.help = "Path to directory in which to store overlay data.";
+    if (option.name == "bind-ip") option.help = "IP address on which to listen for API traffic.";
+    if (option.name == "bind-port") option.help = "Port on which to listen for API traffic.";
+    if (option.name.starts_with("debug-bind")) option.instead = "ask the server by its control socket";
+  }
+  group.options.push_back({.name = "log-format",
+                           .type = Type::choice,
+                           .value = "json",
+                           .help = "Form of a log line; auto is text on a terminal and json elsewhere.",
+                           .choices = {"auto", "json", "text"}});
+  group.options.push_back({.name = "control-socket", .help = "Path of the control socket; <volumes>/control.sock if not given."});
+  return group;
+}
+
+bool is_service(const std::vector<std::string>& arguments, const config::Environment& environment) {
+  const auto given = [&](std::string_view name) {
+    return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& word) {
+      return word == "--" + std::string(name) || word.starts_with("--" + std::string(name) + "=");
+    });
+  };
+  const bool prefixed =
+      std::any_of(arguments.begin(), arguments.end(), [](const std::string& word) { return word.starts_with("--baggageclaim-"); });
+  return given("work-dir") || given("runtime-dir") || prefixed || (environment.contains("CONCOURSE_WORK_DIR") && !given("volumes"));
+}
+
+std::regex interface_pattern(const std::string& text) {
+  try {
+    return std::regex(text, std::regex::ECMAScript | std::regex::optimize);
+  } catch (const std::regex_error& e) {
+    throw Error(ErrorKind::usage, "p2p-interface-name-pattern '" + text + "' is not a regular expression: " + e.what());
+  }
+}
+
+std::uint64_t at_least_one(const config::Values& values, const std::string& name) {
+  const auto value = values.integer(name);
+  if (value < 1) throw Error(ErrorKind::usage, "flag --" + name + ": '" + std::to_string(value) + "' is not at least 1");
+  return static_cast<std::uint64_t>(value);
+}
+
+// What both command lines have under the same names, but for the prefix.
+void read_common(Options& options, const std::string& prefix) {
+  const auto& values = options.values;
+  options.driver.name = values.text(prefix + "driver");
+  options.driver.btrfs_bin = values.text(prefix + "btrfs-bin");
+  options.driver.mkfs_bin = values.text(prefix + "mkfs-bin");
+  options.user_namespaces = !values.flag(prefix + "disable-user-namespaces");
+  options.p2p.interface_name = interface_pattern(values.text(prefix + "p2p-interface-name-pattern"));
+  options.p2p.family = static_cast<int>(values.text(prefix + "p2p-interface-family") == "6" ? 6 : 4);
+  options.p2p.port = values.port(prefix + "bind-port");
+  options.limits.entries = at_least_one(values, prefix + "stream-max-entries");
+  options.limits.bytes = at_least_one(values, prefix + "stream-max-mib") << 20;
+  options.limits.ratio = at_least_one(values, prefix + "stream-max-ratio");
+}
+
+Options parse_service(const std::vector<std::string>& arguments, const config::Environment& environment) {
+  Options options;
+  options.values = config::parse(service_program(), arguments, environment);
+  const auto& values = options.values;
+  const fs::path work_dir = values.text("work-dir"), runtime_dir = values.text("runtime-dir");
+  options.paths = Paths(work_dir / "volumes", work_dir / "overlays");
+  options.socket = protocol::baggageclaim_socket(runtime_dir);
+  options.control_socket = protocol::control_socket(runtime_dir, "baggageclaim");
+  read_common(options, "baggageclaim-");
+  options.privileged_is_host_root = values.text("containerd-privileged-mode") == "full";
+  if (values.given("baggageclaim-bind-ip") || values.given("baggageclaim-bind-port"))
+    options.tcp = TcpAddress{values.text("baggageclaim-bind-ip"), values.port("baggageclaim-bind-port")};
+  return options;
+}
+
+Options parse_standalone(const std::vector<std::string>& arguments) {
+  Options options;
+  options.standalone = true;
+  options.values = config::parse(standalone_program(), arguments, {});
+  const auto& values = options.values;
+  // The peer's words and exit status: its own test suite looks for them.
+  if (values.text("volumes").empty()) throw Error(ErrorKind::invalid, "the required flag `--volumes' was not specified");
+  options.paths = Paths(values.text("volumes"), values.text("overlays-dir"));
+  const auto& control = values.text("control-socket");
+  options.control_socket = control.empty() ? options.paths.volumes() / "control.sock" : fs::path(control);
+  read_common(options, "");
+  options.tcp = TcpAddress{values.text("bind-ip"), values.port("bind-port")};
+  return options;
+}
+
+}  // namespace
+
+config::Program service_program() {
+  return {.name = "concourse-baggageclaim",
+          .summary =
+              "Keeps the volumes of a Concourse worker. With --volumes instead of --work-dir it runs stand-alone: see "
+              "--volumes=DIR --help.",
+          .groups = {config::common_group(), config::work_dir_group(), config::baggageclaim_group(), privileged_mode_group()},
+          .example = "  concourse-baggageclaim --work-dir /var/lib/concourse --baggageclaim-driver overlay"};
+}
+
+config::Program standalone_program() {
+  return {.name = "concourse-baggageclaim",
+          .summary =
+              "Keeps volumes and serves them over TCP, as the Go program baggageclaim does. With --work-dir instead of --volumes "
+              "it is a "
+              "worker's service: see --work-dir=DIR --help.",
+          .groups = {bare_group()},
+          .example = "  concourse-baggageclaim --volumes /tmp/volumes --driver overlay --overlays-dir /tmp/overlays"};
+}
+
+Options parse_options(const std::vector<std::string>& arguments, const config::Environment& environment) {
+  return is_service(arguments, environment) ? parse_service(arguments, environment) : parse_standalone(arguments);
+}
+
+}  // namespace concourse::baggageclaim

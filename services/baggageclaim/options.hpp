@@ -1,0 +1,44 @@
+// The server's two command lines, as tables:
+//
+//   as a worker's service  --work-dir DIR and --baggageclaim-* flags, or CONCOURSE_* variables; serves the Unix socket
+//                          <runtime-dir>/baggageclaim.sock, and TCP only when asked
+//   stand-alone            --volumes DIR and bare flags, the peer's `baggageclaim` program; no environment; serves TCP
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/config/parser.hpp"
+#include "services/baggageclaim/api/service.hpp"
+#include "services/baggageclaim/drivers/detect.hpp"
+#include "services/baggageclaim/paths.hpp"
+
+namespace concourse::baggageclaim {
+
+struct TcpAddress {
+  std::string ip;
+  unsigned short port = 0;
+};
+
+struct Options {
+  bool standalone = false;
+  Paths paths{"", ""};
+  DriverOptions driver;
+  bool user_namespaces = true;
+  bool privileged_is_host_root = true;
+  std::optional<TcpAddress> tcp;
+  fs::path socket;  // the API's Unix socket; empty: none
+  fs::path control_socket;
+  P2pOptions p2p;
+  StreamLimits limits;
+  config::Values values;  // as parsed, for the logs
+};
+
+// Throws as config::parse(), and Error(usage) for an interface pattern that is no regular expression.
+Options parse_options(const std::vector<std::string>& arguments, const config::Environment& environment);
+
+config::Program service_program();
+config::Program standalone_program();
+
+}  // namespace concourse::baggageclaim

@@ -1,0 +1,25 @@
+// The address under which other workers reach this one's volume API.
+#pragma once
+
+#include <regex>
+#include <string>
+#include <vector>
+
+namespace concourse::baggageclaim {
+
+struct InterfaceAddress {
+  std::string interface_name;
+  std::string text;  // "10.0.0.1", "fd00::1"
+  int family = 4;    // 4 or 6
+  bool link_local = false;
+};
+
+// All addresses of this machine: interfaces in the kernel's order, and each one's addresses in the kernel's.
+std::vector<InterfaceAddress> interface_addresses();
+
+// "http://ADDRESS:PORT" with the first address of the family on an interface in whose name the pattern is found; IPv6 in
+// brackets. Addresses that only mean something on one link are no use to others. Throws Error with the peer's text if there is
+// none.
+std::string p2p_url(const std::vector<InterfaceAddress>& addresses, const std::regex& name, int family, unsigned short port);
+
+}  // namespace concourse::baggageclaim

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "services/baggageclaim/stream/encoding.hpp"
+#include "services/baggageclaim/stream/tar_create.hpp"
+
+namespace concourse::baggageclaim {
+
+// Archives `source` on a thread of its own while this one encodes into `sink`, which is finished at the end. Throws what either
+// side throws; then `sink` isn't finished.
+void stream_out(const TarSource& source, const IdView& view, Encoding encoding, ByteSink& sink);
+
+}  // namespace concourse::baggageclaim

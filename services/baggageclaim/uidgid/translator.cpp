@@ -1,0 +1,90 @@
+#include "services/baggageclaim/uidgid/translator.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <atomic>
+#include <cerrno>
+#include <string>
+
+#include "common/base/error.hpp"
+#include "common/base/unique_fd.hpp"
+#include "services/baggageclaim/disk/beneath.hpp"
+#include "services/baggageclaim/disk/parallel_walk.hpp"
+#include "services/baggageclaim/uidgid/capability.hpp"
+
+namespace concourse::baggageclaim {
+
+namespace {
+
+constexpr mode_t kSpecialBits = S_ISUID | S_ISGID | S_ISVTX;
+
+std::optional<std::string> read_capability(const std::string& path) {
+  char value[64];
+  const auto size = ::getxattr(path.c_str(), kCapabilityXattr, value, sizeof value);
+  if (size <= 0) return std::nullopt;
+  return std::string(value, static_cast<std::size_t>(size));
+}
+
+class OwnerChange {
+ public:
+  OwnerChange(const IdView& view, const std::optional<Owner>& everything) : view_(view), everything_(everything) {
+    if (!everything_) return;
+    const auto uid = view.to_host(everything_->uid), gid = view.to_host(everything_->gid);
+    if (!uid || !gid)
+      throw Error(ErrorKind::invalid, "user " + std::to_string(everything_->uid) + ":" + std::to_string(everything_->gid) +
+                                          " doesn't exist in an unprivileged container");
+    target_ = Owner{*uid, *gid};
+  }
+
+  // True if the entry had to change.
+  bool apply(const WalkEntry& entry) const {
+    const auto& st = entry.status;
+    const auto uid = target_ ? target_->uid : view_.settle(st.st_uid);
+    const auto gid = target_ ? target_->gid : view_.settle(st.st_gid);
+    if (uid == st.st_uid && gid == st.st_gid) return false;
+
+    // Held by descriptor: a name could be exchanged for a link to somewhere else between two calls.
+    const UniqueFd fd(::openat(entry.directory, entry.name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd && errno == ENOENT) return false;
+    if (!fd) throw SysError(what("open", entry));
+    const auto path = fd_path(fd.get());
+    const bool regular = S_ISREG(st.st_mode);
+    const auto capability = regular && (st.st_mode & 0111) != 0 ? read_capability(path) : std::nullopt;
+    if (::fchownat(fd.get(), "", uid, gid, AT_EMPTY_PATH) != 0) throw SysError(what("change owner of", entry));
+    // chown(2) clears these two bits on files.
+    if (regular && (st.st_mode & kSpecialBits) != 0 && ::chmod(path.c_str(), st.st_mode & 07777) != 0)
+      throw SysError(what("restore mode of", entry));
+    if (capability) {
+      // Whichever root it belonged to before, it is this view's from now on.
+      auto kept = capability_to_container(*capability, view_);
+      if (!kept && view_.maps()) kept = capability_to_container(*capability, IdView::unprivileged(view_.max()));
+      if (kept) kept = capability_to_host(*kept, view_);
+      if (kept && ::setxattr(path.c_str(), kCapabilityXattr, kept->data(), kept->size(), 0) != 0)
+        throw SysError(what("restore capabilities of", entry));
+    }
+    return true;
+  }
+
+ private:
+  static std::string what(const char* verb, const WalkEntry& entry) { return std::string(verb) + " '" + entry.name + "'"; }
+
+  const IdView view_;
+  const std::optional<Owner> everything_;
+  std::optional<Owner> target_;
+};
+
+}  // namespace
+
+std::uint64_t translate_owners(int root, const IdView& view, const std::optional<Owner>& everything) {
+  if (!view.maps() && !everything) return 0;
+  const OwnerChange change(view, everything);
+  std::atomic<std::uint64_t> changed = 0;
+  walk_parallel(root, walk_threads(), [&](const WalkEntry& entry) {
+    if (change.apply(entry)) changed.fetch_add(1, std::memory_order_relaxed);
+  });
+  return changed;
+}
+
+}  // namespace concourse::baggageclaim
