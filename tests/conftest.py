@@ -135,7 +135,7 @@ def hub(scratch, resource_types):
 
 @pytest.fixture
 def make_worker(request, sandboxed, install, scratch, run_dir):
-    """Makes workers that are not started yet; all are stopped at the end."""
+    """Makes workers that are not started yet; at the end all are emptied and stopped."""
     workers = request.node.workers = []
 
     def make(hub=None, name="worker", flags=(), environment=None, **options):
@@ -146,7 +146,10 @@ def make_worker(request, sandboxed, install, scratch, run_dir):
 
     yield make
     for worker in workers:
-        worker.stop()
+        try:
+            worker.empty()
+        finally:
+            worker.stop()
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ class Worker:
         self.flags = list(flags)
         self.environment = environment or {}
         self.health_port = free_port()
+        self.network_pool = network_pool()
         self.garden = GardenClient(f"unix:{self.runtime_dir}/garden.sock")
         self.baggageclaim = BaggageclaimClient(f"unix:{self.runtime_dir}/baggageclaim.sock")
         self.health = Api(f"127.0.0.1:{self.health_port}")
@@ -47,7 +48,7 @@ class Worker:
         """Everything that isn't given in `flags` already."""
         words = {"--name": self.name, "--work-dir": self.work_dir, "--runtime-dir": self.runtime_dir,
                  "--healthcheck-bind-ip": "127.0.0.1", "--healthcheck-bind-port": self.health_port,
-                 "--garden-network-pool": network_pool(), "--log-level": "debug", "--log-format": "json", "--sweep-interval": "1s"}
+                 "--garden-network-pool": self.network_pool, "--log-level": "debug", "--log-format": "json", "--sweep-interval": "1s"}
         if self.hub:
             words |= {"--tsa-host": f"127.0.0.1:{self.hub.port}", "--tsa-public-key": self.hub.keys / "tsa_host_key.pub",
                       "--tsa-worker-private-key": self.hub.keys / "worker_key", "--resource-types": self.hub.resource_types}
@@ -167,6 +168,29 @@ class Worker:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def empty(self):
+        """Destroys every container and every volume, so that an orderly stop leaves nothing. A worker that has ended is started
+        again for it: containers outlive it by design."""
+        if self.process is None:
+            return
+        if self.process.poll() is not None and not self._holds_something():
+            return
+        if self.process.poll() is not None:
+            self.start().wait_ready()
+        wait_until(self._destroy_all, f"containers and volumes of {self.name} to be gone")
+
+    def _holds_something(self):
+        folders = (self.runtime_dir / "garden/containers", self.work_dir / "volumes/live")
+        return any(folder.exists() and any(folder.iterdir()) for folder in folders)
+
+    def _destroy_all(self):
+        # The sweeper may be at work on the same ones: what it was quicker with is no error.
+        for handle in self.garden.containers():
+            self.garden.request("DELETE", f"/containers/{handle}")
+        for handle in self.baggageclaim.handles():
+            self.baggageclaim.request("DELETE", f"/volumes/{handle}")
+        return not self.garden.containers() and not self.baggageclaim.handles()
 
     def stop(self, timeout=START):
         """An orderly stop by TERM; the exit status. Kills everything that is left after the timeout, and says so."""
