@@ -43,6 +43,8 @@ def parser():
     for name, text in (("land", "let a worker finish its builds and take no new ones"), ("retire", "the same, and forget it then"),
                        ("prune", "forget a worker that isn't running")):
         command(name, text).add_argument("name")
+    sweep = command("sweep", "destroy every container and volume, kept ones too")
+    sweep.add_argument("--timeout", type=float, default=60.0, help="seconds (default: %(default)s)")
     demo = command("demo", "run a build with a get, a task and a put")
     demo.add_argument("--keep", action="store_true", help="keep its containers for `intercept`")
     run = command("run", "run one command as a task; its container stays")

@@ -52,6 +52,21 @@ async def retire(hub, caller, name):
     hub.atc.retire(name, hub.atc.worker(name).payload.team)
 
 
+async def sweep(hub, caller, timeout):
+    """Gives everything to the garbage collector, what outlives builds too, and waits until the workers have destroyed it."""
+    atc = hub.atc
+
+    def empty():
+        for handle in list(atc.containers.rows):
+            atc.containers.destroy(handle)
+        if not atc.containers.rows:
+            for handle in list(atc.volumes.rows):
+                atc.volumes.destroy(handle)  # those without copies, first
+        return not atc.containers.rows and not atc.volumes.rows
+
+    await hub.wait_for(empty, timeout, "containers and volumes to be destroyed")
+
+
 async def prune(hub, caller, name):
     hub.atc.prune(name)
 
@@ -125,7 +140,7 @@ async def run_intercept(hub, caller, handle, words, tty):
         listening.cancel()
 
 
-COMMANDS = {"workers": workers, "containers": containers, "volumes": volumes, "wait": wait, "land": land, "retire": retire, "prune": prune,
+COMMANDS = {"workers": workers, "containers": containers, "volumes": volumes, "wait": wait, "land": land, "retire": retire, "sweep": sweep, "prune": prune,
             "demo": demo, "run": run, "intercept": run_intercept}
 
 
