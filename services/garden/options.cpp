@@ -48,6 +48,7 @@ Options parse_options(const config::Values& given) {
   o.request_timeout = values.duration("garden-request-timeout");
   if (o.request_timeout <= Duration::zero()) o.request_timeout = std::chrono::hours(24);
   o.default_grace_time = values.duration("garden-default-grace-time");
+  o.network.id = o.paths.worker_id();
   o.network.pool = for_flag("garden-network-pool", [&] { return Ipv4Range::parse(values.text("garden-network-pool")); });
   o.network.mtu = static_cast<int>(values.integer("garden-mtu"));
   o.network.allow_host_access = values.flag("garden-allow-host-access");

@@ -17,6 +17,7 @@
 //     init/<content's hash>    concourse-init as it was when containers were made with it
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -24,6 +25,14 @@ namespace concourse::garden {
 
 struct Paths {
   std::filesystem::path runtime_dir, work_dir;
+
+  // Tells this worker from another on the same machine, which has another runtime directory: in the names of cgroups, links
+  // and firewall tables.
+  std::uint32_t worker_id() const {
+    std::uint32_t hash = 2166136261;  // FNV-1a: the same in every build, for the next Garden to find what this one made
+    for (const char c : runtime_dir.string()) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
+    return hash;
+  }
 
   std::filesystem::path root() const { return runtime_dir / "garden"; }
   std::filesystem::path boot_id() const { return root() / "boot_id"; }

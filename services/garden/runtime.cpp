@@ -29,11 +29,9 @@ std::string find_program(const std::string& name, const std::string& first_direc
   return "";
 }
 
-// Two workers on one machine have different runtime directories, and so different cgroups.
 std::string cgroup_parent(const Paths& paths) {
-  const auto hash = std::hash<std::string>{}(paths.runtime_dir.string());
   char text[32];
-  std::snprintf(text, sizeof text, "/concourse-%08zx", hash & 0xffffffff);
+  std::snprintf(text, sizeof text, "/concourse-%08x", paths.worker_id());
   return text;
 }
 

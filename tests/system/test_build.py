@@ -97,7 +97,10 @@ def test_an_interception_has_a_terminal_of_the_right_size(hub, worker):
         shell.resize(100, 30)
         shell.type(b"stty size\n")
         shell.wait_for(b"30 100")
-        shell.type(b"cat\n")
+        shell.type(b"echo u''p; cat\n")
+        shell.wait_for(b"up\r\n")  # what is typed while the shell still edits its line belongs to the shell
+        shell.type(b"to the cat\n")
+        shell.wait_for(b"to the cat\r\nto the cat")  # once from the terminal, once from the program: it runs
         shell.type(b"\x03")  # Ctrl-C goes to what runs in the terminal
         shell.type(b"exit 5\n")
         assert shell.wait() == 5

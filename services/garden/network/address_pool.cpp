@@ -52,10 +52,8 @@ std::uint32_t AddressPool::take() {
   throw Error(ErrorKind::exhausted, "network pool " + range_.text() + " has no free address");
 }
 
-void AddressPool::take(std::uint32_t address) {
+void AddressPool::restore(std::uint32_t address) {
   const std::lock_guard lock(mutex_);
-  if (!usable(address))
-    throw Error(ErrorKind::invalid, ipv4_text(address) + " is not an address of the network pool " + range_.text());
   if (!taken_.insert(address).second) throw Error(ErrorKind::conflict, "address " + ipv4_text(address) + " is taken");
 }
 

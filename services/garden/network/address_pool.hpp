@@ -34,8 +34,8 @@ class AddressPool {
 
   // The next free one, round-robin, so that an address isn't used again soon. Throws Error(exhausted).
   std::uint32_t take();
-  // A given one. Throws Error(conflict) if it is taken, Error(invalid) if it isn't one of the pool's.
-  void take(std::uint32_t address);
+  // One that a living container has, also if it comes from an earlier pool. Throws Error(conflict) if it is taken.
+  void restore(std::uint32_t address);
   void give_back(std::uint32_t address);
 
  private:

@@ -18,10 +18,10 @@ std::string set_elements(const std::vector<std::string>& elements) {
 }  // namespace
 
 std::string Firewall::script(const std::string& name, const FirewallRules& rules) {
-  std::vector<std::string> restricted, hermetic;
+  std::vector<std::string> containers, restricted, hermetic;
+  for (const auto& range : rules.containers) containers.push_back(range.text());
   for (const auto& range : rules.restricted) restricted.push_back(range.text());
   for (const auto address : rules.hermetic) hermetic.push_back(ipv4_text(address));
-  const auto pool = rules.pool.text();
   const auto ours = "meta iifgroup " + std::to_string(rules.link_group);
   const auto to_ours = "meta oifgroup " + std::to_string(rules.link_group);
 
@@ -29,6 +29,7 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
   // Deleting a table that isn't there is an error, so it is made first; all is one transaction.
   s += "add table inet " + name + "\ndelete table inet " + name + "\n";
   s += "table inet " + name + " {\n";
+  s += "  set containers { type ipv4_addr; flags interval; auto-merge; " + set_elements(containers) + "}\n";
   s += "  set hermetic { type ipv4_addr; " + set_elements(hermetic) + "}\n";
   s += "  set restricted { type ipv4_addr; flags interval; auto-merge; " + set_elements(restricted) + "}\n";
   s += "  chain input {\n    type filter hook input priority filter; policy accept;\n";
@@ -43,7 +44,7 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
   s += "    " + ours + " ct state established,related accept\n";
   s += "    " + ours + " ip daddr @restricted reject with icmpx type host-unreachable\n";
   s += "  }\n  chain postrouting {\n    type nat hook postrouting priority srcnat; policy accept;\n";
-  s += "    ip saddr " + pool + " ip daddr != " + pool + " ip daddr != 224.0.0.0/4 masquerade\n";
+  s += "    ip saddr @containers ip daddr != @containers ip daddr != 224.0.0.0/4 masquerade\n";
   return s + "  }\n}\n";
 }
 

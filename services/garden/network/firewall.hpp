@@ -16,7 +16,7 @@ namespace concourse::garden {
 
 struct FirewallRules {
   std::uint32_t link_group = 0;
-  Ipv4Range pool;
+  std::vector<Ipv4Range> containers;          // their addresses: the pool, and those of living ones from an earlier pool
   bool allow_host_access = false;
   std::vector<Ipv4Range> restricted;    // containers can't reach these
   std::vector<std::uint32_t> hermetic;  // containers that reach nothing

@@ -15,9 +15,6 @@ namespace {
 
 constexpr const char* kInside = "eth0";
 
-// A link's group is the pool's first address: two workers on one machine must have different pools anyway.
-std::uint32_t link_group(const Ipv4Range& pool) { return pool.base; }
-
 std::string hex(std::uint32_t address) {
   char text[16];
   std::snprintf(text, sizeof text, "%08x", address);
@@ -50,21 +47,22 @@ void configure_inside(std::uint32_t address, std::uint32_t gateway) {
 std::string Network::link_name(std::uint32_t address) { return "cw" + hex(address); }
 
 Network::Network(NetworkSettings settings)
-    : settings_(std::move(settings)), pool_(settings_.pool), firewall_("concourse_" + hex(settings_.pool.base)) {}
+    : settings_(std::move(settings)), pool_(settings_.pool), firewall_("concourse_" + hex(settings_.id)) {}
 
 void Network::start(const std::vector<ContainerAddress>& living) {
   Netlink netlink;
   mtu_ = settings_.mtu > 0 ? settings_.mtu : netlink.uplink_mtu();
   set_sysctl("ipv4/ip_forward", "1");
-  FirewallRules rules{link_group(settings_.pool), settings_.pool, settings_.allow_host_access, settings_.restricted, {}};
+  FirewallRules rules{settings_.id, {settings_.pool}, settings_.allow_host_access, settings_.restricted, {}};
   std::set<std::string> ours;
   for (const auto& container : living) {
-    pool_.take(container.address);
+    pool_.restore(container.address);
+    if (!settings_.pool.contains(container.address)) rules.containers.push_back({container.address, 32});
     ours.insert(link_name(container.address));
     if (container.hermetic) rules.hermetic.push_back(container.address);
   }
   firewall_.install(rules);
-  for (const auto& link : netlink.links_in_group(link_group(settings_.pool)))
+  for (const auto& link : netlink.links_in_group(settings_.id))
     if (!ours.contains(link) && netlink.delete_link(link)) log::info("removed a network link of no container", {{"link", link}});
 }
 
@@ -78,7 +76,7 @@ void Network::connect(const ContainerAddress& container, int netns) {
     netlink.delete_link(link);
     if (container.hermetic) firewall_.remove_hermetic(container.address);
   });
-  netlink.add_veth(link, link_group(settings_.pool), kInside, netns, mtu_);
+  netlink.add_veth(link, settings_.id, kInside, netns, mtu_);
   disable_ipv6(link);
   set_sysctl("ipv4/conf/" + link + "/rp_filter", "1");
   netlink.add_address(link, gateway(), 32);

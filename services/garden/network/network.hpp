@@ -17,6 +17,7 @@
 namespace concourse::garden {
 
 struct NetworkSettings {
+  std::uint32_t id = 0;  // tells this worker's links and rules from another's on the same machine
   Ipv4Range pool;
   int mtu = 0;  // 0: the uplink's
   bool allow_host_access = false;
@@ -32,7 +33,8 @@ class Network {
  public:
   explicit Network(NetworkSettings settings);
 
-  // Forwarding on, rules in place, addresses of the living containers taken, links without a container removed.
+  // Forwarding on, rules in place, addresses of the living containers taken, links without a container removed. A living
+  // container keeps its address when the pool has been changed.
   void start(const std::vector<ContainerAddress>& living);
   // Removes rules; only when no container is left.
   void stop();

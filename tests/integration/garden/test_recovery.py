@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from harness.http import StatusError
+from harness.outside import HOST, OUTSIDE, listening, talk
 from harness.wait import wait_until
 
 
@@ -92,6 +93,18 @@ def test_records_of_an_earlier_boot_are_forgotten(garden, api, container):
     garden.start()
     assert api.containers() == []
     assert any("machine was restarted" in line for line in garden.lines)
+
+
+def test_a_changed_network_pool_leaves_living_containers_alone(garden, api, container, own_rootfs):
+    address = api.info(container)["ContainerIP"]
+    garden.kill()
+    garden.pool = "10.127.0.0/24"
+    garden.start()
+    assert api.info(container)["ContainerIP"] == address
+    fresh = api.create(own_rootfs)
+    assert api.info(fresh)["ContainerIP"].startswith("10.127.0.")
+    with listening(OUTSIDE, 5010, "outside"):
+        assert talk(api, container, OUTSIDE, 5010) == talk(api, fresh, OUTSIDE, 5010) == f"hello {HOST}"
 
 
 def test_one_bad_record_stops_nothing(garden, api, container, own_rootfs):
