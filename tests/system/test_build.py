@@ -102,6 +102,7 @@ def test_an_interception_has_a_terminal_of_the_right_size(hub, worker):
         shell.type(b"to the cat\n")
         shell.wait_for(b"to the cat\r\nto the cat")  # once from the terminal, once from the program: it runs
         shell.type(b"\x03")  # Ctrl-C goes to what runs in the terminal
+        shell.wait_for(b"^C\r\nbash")  # the next prompt
         shell.type(b"exit 5\n")
         assert shell.wait() == 5
 
