@@ -12,13 +12,6 @@ namespace {
 
 using config::Type;
 
-// The worker's --containerd-privileged-mode decides what a privileged container is, and so how its volumes look.
-config::Group privileged_mode_group() {
-  for (const auto& option : config::containerd_group().options)
-    if (option.name == "containerd-privileged-mode") return {"Privileged containers", {option}};
-  throw std::logic_error("no option containerd-privileged-mode");
-}
-
 // The peer's bare flags: ours less the prefix, and those that have no effect in a worker.
 config::Group bare_group() {
   constexpr std::string_view kPrefix = "baggageclaim-";
@@ -120,7 +113,7 @@ config::Program service_program() {
           .summary =
               "Keeps the volumes of a Concourse worker. With --volumes instead of --work-dir it runs stand-alone: see "
               "--volumes=DIR --help.",
-          .groups = {config::common_group(), config::work_dir_group(), config::baggageclaim_group(), privileged_mode_group()},
+          .groups = config::baggageclaim_groups(),
           .example = "  concourse-baggageclaim --work-dir /var/lib/concourse --baggageclaim-driver overlay"};
 }
 

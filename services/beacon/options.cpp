@@ -78,7 +78,7 @@ config::Program program() {
   return {
       .name = "concourse-beacon",
       .summary = "Registers the worker with a TSA and carries the connections to Garden and BaggageClaim over one SSH connection.",
-      .groups = {config::common_group(), config::worker_group(), config::tsa_group(), config::garden_listen_group()},
+      .groups = config::beacon_groups(),
       .example = "concourse-beacon --tsa-host web:2222 --tsa-public-key tsa_host_key.pub --tsa-worker-private-key worker_key"};
 }
 

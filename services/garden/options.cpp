@@ -31,8 +31,7 @@ config::Program program() {
   return {.name = "concourse-garden",
           .summary =
               "Serves the Garden API: makes, runs and destroys this worker's containers. Started by the supervisor or by systemd.",
-          .groups = {config::common_group(), config::work_dir_group(), config::garden_listen_group(), config::runtime_group(),
-                     config::garden_group()},
+          .groups = config::garden_groups(),
           .example = "  concourse-garden --work-dir /opt/concourse/worker --runtime-dir /run/concourse-worker"};
 }
 
