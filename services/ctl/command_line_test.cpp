@@ -1,0 +1,54 @@
+#include "services/ctl/command_line.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "common/base/error.hpp"
+
+using namespace concourse;
+using namespace concourse::ctl;
+
+namespace {
+
+std::string problem(const std::vector<std::string>& arguments) {
+  try {
+    read_command_line(arguments, {});
+  } catch (const Error& e) {
+    CHECK(e.kind() == ErrorKind::usage);
+    return e.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("workerctl: a verb of one word or two, its words and its flags in any order") {
+  CHECK(read_command_line({"status", "--json"}, {}).values.flag("json"));
+  const auto inspect = read_command_line({"garden", "inspect", "--runtime-dir=/r", "h"}, {});
+  CHECK(inspect.verb->name == "garden inspect");
+  CHECK(inspect.words == std::vector<std::string>{"h"});
+  CHECK(inspect.values.text("runtime-dir") == "/r");
+  CHECK(read_command_line({"status"}, {{"CONCOURSE_RUNTIME_DIR", "/e"}}).values.text("runtime-dir") == "/e");
+}
+
+TEST_CASE("workerctl: a wrong use says what would be right") {
+  CHECK(problem({}).find("no verb given; one of status, garden list") == 0);
+  CHECK(problem({"garden"}) == "unknown verb 'garden'; one of garden list, garden inspect, garden destroy");
+  CHECK(problem({"garden", "lsit"}) == "unknown verb 'garden lsit'; one of garden list, garden inspect, garden destroy");
+  CHECK(problem({"garden", "inspect"}) == "HANDLE is missing: concourse-workerctl garden inspect HANDLE");
+  CHECK(problem({"log-level", "garden"}) == "LEVEL is missing: concourse-workerctl log-level SERVICE LEVEL");
+  CHECK(problem({"status", "x"}) == "unexpected argument 'x': concourse-workerctl status");
+  CHECK(problem({"status", "--nope"}) == "unknown flag '--nope'");
+}
+
+TEST_CASE("workerctl: every verb has a summary and an example of itself") {
+  std::set<std::string_view> names;
+  for (const auto& verb : verbs()) {
+    CAPTURE(verb.name);
+    CHECK(names.insert(verb.name).second);
+    CHECK(verb.summary.ends_with('.'));
+    CHECK(verb.example.starts_with("concourse-workerctl " + std::string(verb.name)));
+    CHECK(overview().find("  " + std::string(verb.name)) != std::string::npos);
+  }
+}

@@ -1,0 +1,15 @@
+#include "services/ctl/verb.hpp"
+
+namespace concourse::ctl {
+
+const std::vector<Verb>& verbs() {
+  static const std::vector<Verb> all = [] {
+    std::vector<Verb> list;
+    for (const auto& part : {status_verbs(), garden_verbs(), volume_verbs(), service_verbs(), drain_verbs()})
+      list.insert(list.end(), part.begin(), part.end());
+    return list;
+  }();
+  return all;
+}
+
+}  // namespace concourse::ctl
