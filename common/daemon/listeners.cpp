@@ -5,11 +5,13 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "common/daemon/notify.hpp"
 #include "common/os/file.hpp"
 #include "common/os/unix_socket.hpp"
 
@@ -50,6 +52,31 @@ UniqueFd Listeners::take(const std::string& name, const std::filesystem::path& p
   if (auto inherited = take_inherited(name)) return std::move(*inherited);
   os::make_directories(path.parent_path());
   return os::listen_unix(path);
+}
+
+UniqueFd Listeners::take_tcp(const std::string& name, const std::string& ip, unsigned short port) {
+  if (auto inherited = take_inherited(name)) {
+    if (is_bound_to(inherited->get(), ip, port)) return std::move(*inherited);
+    notify("FDSTOREREMOVE=1\nFDNAME=" + name);  // the setting has changed
+  }
+  auto fd = listen_tcp(ip, port);
+  notify_with_fd("FDSTORE=1\nFDNAME=" + name, fd.get());
+  return fd;
+}
+
+bool is_bound_to(int fd, const std::string& ip, unsigned short port) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return false;
+  const bool v6 = storage.ss_family == AF_INET6;
+  if (!v6 && storage.ss_family != AF_INET) return false;
+  const auto* in4 = reinterpret_cast<const sockaddr_in*>(&storage);
+  const auto* in6 = reinterpret_cast<const sockaddr_in6*>(&storage);
+  unsigned char wanted[16]{};
+  if (inet_pton(v6 ? AF_INET6 : AF_INET, ip.c_str(), wanted) != 1) return false;
+  const bool same_ip = v6 ? std::equal(wanted, wanted + 16, in6->sin6_addr.s6_addr)
+                          : std::equal(wanted, wanted + 4, reinterpret_cast<const unsigned char*>(&in4->sin_addr));
+  return same_ip && (port == 0 || port == ntohs(v6 ? in6->sin6_port : in4->sin_port));
 }
 
 UniqueFd listen_tcp(const std::string& ip, unsigned short port) {

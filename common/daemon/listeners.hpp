@@ -18,6 +18,9 @@ class Listeners {
 
   // The inherited socket called `name` (FileDescriptorName=), else a new Unix socket at `path`. Once per name.
   UniqueFd take(const std::string& name, const std::filesystem::path& path);
+  // The inherited socket called `name` if it listens on ip:port, else a new TCP socket there, which systemd is asked to keep
+  // over restarts (a unit with FileDescriptorStoreMax=).
+  UniqueFd take_tcp(const std::string& name, const std::string& ip, unsigned short port);
   // The inherited socket only.
   std::optional<UniqueFd> take_inherited(const std::string& name);
   bool has(const std::string& name) const { return fds_.contains(name); }
@@ -29,5 +32,8 @@ class Listeners {
 // A TCP socket listening on ip:port, IPv4 or IPv6. Throws Error naming the address; "address already in use" says who
 // should be looked for.
 UniqueFd listen_tcp(const std::string& ip, unsigned short port);
+
+// Whether a TCP socket is bound to ip:port; any port will do for port 0.
+bool is_bound_to(int fd, const std::string& ip, unsigned short port);
 
 }  // namespace concourse::daemon

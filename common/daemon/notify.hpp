@@ -7,6 +7,8 @@ namespace concourse::daemon {
 
 // Sends `state` ("READY=1", "STATUS=…", several lines joined by \n) to $NOTIFY_SOCKET; does nothing without one.
 void notify(const std::string& state);
+// The same with a descriptor that the manager gets a copy of (FDSTORE=1).
+void notify_with_fd(const std::string& state, int fd);
 
 // The watchdog interval the manager asked for in microseconds, halved as the protocol advises; 0 for none.
 unsigned long watchdog_half_period_us();

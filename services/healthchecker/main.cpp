@@ -21,9 +21,8 @@ void serve(daemon::Context& ctx) {
   const auto values = config::parse(healthchecker::program(), ctx.arguments(), config::current_environment());
   ctx.start("healthcheck", values, protocol::control_socket(values.text("runtime-dir"), "healthcheck"));
 
-  auto listener = ctx.listeners().take_inherited("healthcheck");
-  if (!listener) listener = daemon::listen_tcp(values.text("healthcheck-bind-ip"), values.port("healthcheck-bind-port"));
-  const UniqueFd lent(fcntl(listener->get(), F_DUPFD_CLOEXEC, 0));
+  auto listener = ctx.listeners().take_tcp("healthcheck", values.text("healthcheck-bind-ip"), values.port("healthcheck-bind-port"));
+  const UniqueFd lent(fcntl(listener.get(), F_DUPFD_CLOEXEC, 0));
   ctx.lend("healthcheck", lent.get());
 
   healthchecker::Checker checker({healthchecker::garden_target(values), healthchecker::baggageclaim_target(values)},
@@ -42,7 +41,7 @@ void serve(daemon::Context& ctx) {
                         reply.body = std::string(error.what()) + "\n";
                       },
                       {.max_workers = kMostConnections});
-  server.add_listener(std::move(*listener));
+  server.add_listener(std::move(listener));
   server.start();
   ctx.on_status([&](Json& status) {
     status.update({{"checks", checks.load()}, {"failed_checks", failures.load()}, {"waiting", checker.waiting()}});

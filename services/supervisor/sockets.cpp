@@ -1,7 +1,5 @@
 #include "services/supervisor/sockets.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -23,21 +21,6 @@ constexpr mode_t kDirectoryMode = 0700;
 std::string text_of(const TcpAddress& address) {
   const bool v6 = address.ip.find(':') != std::string::npos;
   return (v6 ? "[" + address.ip + "]" : address.ip) + ":" + std::to_string(address.port);
-}
-
-bool is_bound_to(int fd, const TcpAddress& wanted) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return false;
-  const bool v6 = storage.ss_family == AF_INET6;
-  const auto* in4 = reinterpret_cast<const sockaddr_in*>(&storage);
-  const auto* in6 = reinterpret_cast<const sockaddr_in6*>(&storage);
-  const unsigned short port = ntohs(v6 ? in6->sin6_port : in4->sin_port);
-  unsigned char address[16]{};
-  if (inet_pton(v6 ? AF_INET6 : AF_INET, wanted.ip.c_str(), address) != 1) return false;
-  const bool same_ip = v6 ? std::equal(address, address + 16, in6->sin6_addr.s6_addr)
-                          : std::equal(address, address + 4, reinterpret_cast<const unsigned char*>(&in4->sin_addr));
-  return same_ip && (wanted.port == 0 || wanted.port == port);
 }
 
 // The file must still be there: a socket whose file was removed can't be reached any more.
@@ -74,7 +57,7 @@ void Sockets::take_over(const ServiceSpec& spec, std::map<std::string, UniqueFd>
     const auto found = listeners.find(wanted.name);
     if (found == listeners.end()) continue;
     const int fd = found->second.get();
-    if (wanted.path.empty() ? !is_bound_to(fd, wanted.tcp) : !is_bound_to(fd, wanted.path)) continue;
+    if (!(wanted.path.empty() ? daemon::is_bound_to(fd, wanted.tcp.ip, wanted.tcp.port) : is_bound_to(fd, wanted.path))) continue;
     sockets_[{spec.name, wanted.name}] = std::move(found->second);
     if (!wanted.path.empty()) files_.push_back(wanted.path);
   }
