@@ -9,18 +9,24 @@ namespace {
 
 constexpr std::size_t kColumn = 52;  // where the words of help begin
 
+std::string variable_note(const Option& option) {
+  const auto variable = variable_of(option);
+  return variable.empty() ? "" : " [$" + variable + "]";
+}
+
 std::string describe(const Option& option) {
   std::string text(option.help);
-  if (!option.instead.empty()) return "No effect here: " + std::string(option.instead) + ". [$" + variable_of(option) + "]";
+  if (!option.instead.empty()) return "No effect here: " + std::string(option.instead) + "." + variable_note(option);
   if (!option.choices.empty()) text += " One of: " + join({option.choices.begin(), option.choices.end()}, ", ") + ".";
   if (option.required) text += " Required.";
   if (!option.value.empty() && option.type != Type::boolean) text += " (default: " + std::string(option.value) + ")";
-  return text + " [$" + variable_of(option) + "]";
+  return text + variable_note(option);
 }
 
 }  // namespace
 
 std::string variable_of(const Option& option) {
+  if (option.env == "-") return "";
   if (!option.env.empty()) return std::string(option.env);
   std::string name = "CONCOURSE_";
   for (const char c : option.name) name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);

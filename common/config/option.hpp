@@ -31,7 +31,7 @@ struct Option {
   Type type = Type::text;
   std::string_view value = "";  // default, in the form a user would write it; empty: none
   std::string_view help = "";
-  std::string_view env = "";  // empty: CONCOURSE_ + name in upper case with _ for -
+  std::string_view env = "";  // empty: CONCOURSE_ + name in upper case with _ for -; "-": no variable
   std::vector<std::string_view> choices = {};
   Type element = Type::text;       // of a list
   std::string_view at_least = "";  // smallest value allowed, of an integer or a duration

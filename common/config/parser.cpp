@@ -36,7 +36,7 @@ class Parser {
   void read_environment(const Environment& environment) {
     for (const auto& [name, option] : options_) {
       const auto variable = variable_of(*option);
-      const auto found = environment.find(variable);
+      const auto found = variable.empty() ? environment.end() : environment.find(variable);
       if (found == environment.end() || attempted_.contains(name)) continue;
       if (found->second.empty()) {  // a compose file's `VAR=`: nobody means "an empty list element" or "true" by it
         if (option->type != Type::text) values_.warnings.push_back(variable + " is set but empty: ignored");
@@ -85,7 +85,8 @@ class Parser {
     for (const auto& [name, option] : options_) {
       const auto& entry = values_.entries_.at(name);
       if (option->required && entry.values.empty() && !attempted_.contains(name))
-        problems_.push_back("the required flag --" + name + " (or $" + variable_of(*option) + ") was not given");
+        problems_.push_back("the required flag --" + name +
+                            (variable_of(*option).empty() ? "" : " (or $" + variable_of(*option) + ")") + " was not given");
       if (!option->instead.empty() && entry.source != Source::fallback)
         values_.warnings.push_back((entry.source == Source::environment ? variable_of(*option) : "--" + name) +
                                    " has no effect: " + std::string(option->instead));

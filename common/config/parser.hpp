@@ -19,7 +19,7 @@ Environment current_environment();
 Values parse(const Program& program, const std::vector<std::string>& arguments, const Environment& environment,
              bool words_allowed = false);
 
-// The name of an option's environment variable.
+// The name of an option's environment variable; empty if it has none.
 std::string variable_of(const Option& option);
 
 // The help text: groups as headings, each flag with its default and variable, then the example.

@@ -21,6 +21,7 @@ const Program kProgram{
                  {.name = "kind", .type = Type::choice, .value = "a", .choices = {"a", "b"}},
                  {.name = "proxy", .env = "http_proxy", .secret = true},
                  {.name = "file", .short_name = 'f'},
+                 {.name = "by-hand", .env = "-"},
                  {.name = "many", .type = Type::integer, .value = "3", .at_least = "1"},
                  {.name = "pause", .type = Type::duration, .value = "1s", .at_least = "10ms"},
                  {.name = "host", .type = Type::list, .element = Type::host_port},
@@ -95,6 +96,12 @@ TEST_CASE("config: the elements of a list are checked") {
 
 TEST_CASE("config: a value on the command line hides a bad one in the environment") {
   CHECK(parse(kProgram, {"--port=1"}, {{"CONCOURSE_PORT", "x"}}).port("port") == 1);
+}
+
+TEST_CASE("config: an option may have no variable") {
+  CHECK(parse(kProgram, {}, {{"CONCOURSE_BY_HAND", "x"}, {"-", "x"}, {"", "x"}}).text("by-hand").empty());
+  CHECK(parse(kProgram, {"--by-hand=y"}, {}).text("by-hand") == "y");
+  CHECK(help_text(kProgram).find("BY_HAND") == std::string::npos);
 }
 
 TEST_CASE("config: short flags") {

@@ -89,17 +89,22 @@ int drain(const Call& call) {
 
 std::vector<Verb> drain_verbs() {
   using config::Type;
-  return {
-      {"drain",
-       {},
-       "Ends the worker, now or when its builds have ended.",
-       {{.name = "land", .type = Type::boolean, .help = "Take no new work, end when the running builds have ended (as SIGUSR1)."},
-        {.name = "retire", .type = Type::boolean, .help = "As --land, and leave the cluster (as SIGUSR2)."},
-        {.name = "stop", .type = Type::boolean, .help = "Stop in place; the next start goes on with the containers (as SIGTERM)."},
-        {.name = "cancel", .type = Type::boolean, .help = "Take --land or --retire back."},
-        {.name = "watch", .type = Type::boolean, .help = "Show how it goes on, until the worker has ended."}},
-       "concourse-workerctl drain --land --watch",
-       drain}};
+  return {{"drain",
+           {},
+           "Ends the worker, now or when its builds have ended.",
+           {{.name = "land",
+             .type = Type::boolean,
+             .help = "Take no new work, end when the running builds have ended (as SIGUSR1).",
+             .env = "-"},
+            {.name = "retire", .type = Type::boolean, .help = "As --land, and leave the cluster (as SIGUSR2).", .env = "-"},
+            {.name = "stop",
+             .type = Type::boolean,
+             .help = "Stop in place; the next start goes on with the containers (as SIGTERM).",
+             .env = "-"},
+            {.name = "cancel", .type = Type::boolean, .help = "Take --land or --retire back.", .env = "-"},
+            {.name = "watch", .type = Type::boolean, .help = "Show how it goes on, until the worker has ended.", .env = "-"}},
+           "concourse-workerctl drain --land --watch",
+           drain}};
 }
 
 }  // namespace concourse::ctl

@@ -64,7 +64,7 @@ std::vector<Verb> garden_verbs() {
   return {{"garden list",
            {},
            "The containers.",
-           {{.name = "json", .type = config::Type::boolean, .help = "Print what Garden says, as JSON."}},
+           {{.name = "json", .type = config::Type::boolean, .help = "Print what Garden says, as JSON.", .env = "-"}},
            "concourse-workerctl garden list",
            list},
           {"garden inspect",

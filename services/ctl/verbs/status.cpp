@@ -19,7 +19,7 @@ std::vector<Verb> status_verbs() {
   return {{"status",
            {},
            "What every service of the worker is doing; exit status 1 if one is down.",
-           {{.name = "json", .type = config::Type::boolean, .help = "Print JSON."}},
+           {{.name = "json", .type = config::Type::boolean, .help = "Print JSON.", .env = "-"}},
            "concourse-workerctl status --json",
            status}};
 }

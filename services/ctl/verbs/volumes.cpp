@@ -51,7 +51,7 @@ std::vector<Verb> volume_verbs() {
   return {{"volumes list",
            {},
            "The volumes.",
-           {{.name = "json", .type = config::Type::boolean, .help = "Print what BaggageClaim says, as JSON."}},
+           {{.name = "json", .type = config::Type::boolean, .help = "Print what BaggageClaim says, as JSON.", .env = "-"}},
            "concourse-workerctl volumes list",
            list},
           {"volumes inspect",
