@@ -74,6 +74,10 @@ bool Session::handshake() {
   const int rc = libssh2_session_handshake(session_.get(), socket_.get());
   if (rc == LIBSSH2_ERROR_KEX_FAILURE || rc == LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE || rc == LIBSSH2_ERROR_METHOD_NONE)
     fail("agree with TSA " + host_ + " on keys (is it an SSH server with a host key of the pinned type?)", rc);
+  // libssh2 keeps whatever line came last for the greeting.
+  const char* line = libssh2_session_banner_get(session_.get());
+  const bool greeted = line != nullptr && std::string_view(line).starts_with("SSH-");
+  if (rc < 0 && rc != LIBSSH2_ERROR_EAGAIN && !greeted) fail("shake hands with TSA " + host_, LIBSSH2_ERROR_BANNER_RECV);
   if (!done(rc, "shake hands with TSA " + host_)) return false;
   check_host_key();
   return true;

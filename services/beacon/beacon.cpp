@@ -15,6 +15,7 @@ namespace tsa = protocol::tsa;
 
 constexpr auto kNextPause = std::chrono::seconds(30);  // between attempts at one
 constexpr auto kWishLimit = std::chrono::seconds(60);
+constexpr auto kStopQuiet = std::chrono::milliseconds(200);
 constexpr std::size_t kMaxDraining = 4;
 
 }  // namespace
@@ -85,7 +86,7 @@ void Beacon::connect() {
   loop_.cancel(connect_timer_);
   connect_timer_ = 0;
   complained_.reset();
-  current_ = open("");
+  current_ = open(lost_host_);
   say_state();
 }
 
@@ -127,6 +128,7 @@ void Beacon::registered(Registration* registration) {
 
 void Beacon::ended(Registration* registration, RegistrationEnd how, const std::string& reason) {
   if (registration == current_.get()) {
+    lost_host_ = registration->host();
     drop(std::move(current_));
     current_ended(how, reason);
   } else if (registration == next_.get()) {
@@ -287,7 +289,7 @@ void Beacon::stop_step() {
     if (!registration) return;
     ++registrations;
     if (Link* link = registration->link()) {
-      link->cut_idle_channels();
+      link->cut_channels(ForwardedChannel::Cut::streams_too, kStopQuiet);
       channels += link->channels();
       last_moved = std::max(last_moved, link->last_forwarded());
     }

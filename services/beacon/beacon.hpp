@@ -94,7 +94,7 @@ class Beacon {
   std::optional<Clock::time_point> complained_;  // about a registration that takes long
   std::uint64_t connects_ = 0, losses_ = 0, heartbeats_ = 0;
   LinkStats past_;  // of links that are gone
-  std::string last_error_, said_;
+  std::string last_error_, said_, lost_host_;  // the host that failed us last is tried after the others
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 

@@ -10,7 +10,8 @@ namespace {
 
 constexpr auto kRegisterComplaint = std::chrono::seconds(30);
 constexpr auto kRegisterLimit = std::chrono::minutes(3);  // then another TSA is tried
-constexpr auto kNextLimit = std::chrono::seconds(60);     // for a second registration, while the first one works
+constexpr auto kDrainQuiet = std::chrono::seconds(5);
+constexpr auto kNextLimit = std::chrono::seconds(60);  // for a second registration, while the first one works
 
 std::int64_t ms_since(Clock::time_point when) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - when).count();
@@ -50,8 +51,11 @@ void Beacon::check_current() {
        {"connections_from_it", current_->link()->stats().channels_opened}});
 }
 
-// An old connection on which nothing has moved for the drain timeout is given up.
+// An old connection goes when the last of what it carries has ended. What the TSA's and the web's HTTP clients only keep open for
+// later (a minute and a half) is ended as an HTTP server would; and where nothing has moved for the drain timeout, all is given up.
 void Beacon::check_draining() {
+  for (const auto& registration : draining_)
+    if (Link* link = registration->link()) link->cut_channels(ForwardedChannel::Cut::idle, kDrainQuiet);
   if (options_.drain_timeout <= Duration::zero()) return;
   std::vector<Registration*> given_up;
   for (const auto& registration : draining_) {

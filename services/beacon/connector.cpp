@@ -12,7 +12,7 @@ namespace concourse::beacon {
 
 namespace {
 constexpr auto kDialLimit = std::chrono::seconds(10);
-constexpr auto kHandshakeLimit = std::chrono::seconds(20);  // key exchange and authentication together
+constexpr auto kHandshakeLimit = std::chrono::seconds(15);  // key exchange and authentication together
 }  // namespace
 
 Connector::Connector(EventLoop& loop, Background& background, const ssh::TsaOptions& options, std::vector<std::string> hosts,

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "common/base/error.hpp"
@@ -15,10 +16,8 @@ namespace {
 
 constexpr auto kConnectLimit = std::chrono::seconds(60);   // for a service that restarts
 constexpr auto kDeliveryLimit = std::chrono::seconds(60);  // for a local side that doesn't read what the far side left behind
-constexpr auto kPlainQuiet = std::chrono::milliseconds(200);
 constexpr auto kBulkQuiet = std::chrono::seconds(60);
 constexpr std::size_t kRoundBytes = 512 << 10;  // each way, before other channels have their turn
-constexpr std::uint32_t kMaxWindow = 2 << 20;   // what the peer's own client gives
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
@@ -88,7 +87,8 @@ bool ForwardedChannel::flush_to_local() {
 void ForwardedChannel::receive() {
   auto& scratch = link_.scratch();
   std::size_t round = 0;
-  while (flush_to_local() && round < kRoundBytes && libssh2_poll_channel_read(channel_, 0) > 0) {
+  // The stock library's answer is an error when something else heads its queue: then reading is tried.
+  while (flush_to_local() && round < kRoundBytes && libssh2_poll_channel_read(channel_, 0) != 0) {
     const auto n = libssh2_channel_read(channel_, scratch.data(), scratch.size());
     if (n == LIBSSH2_ERROR_EAGAIN) break;
     if (n < 0) throw Error(ErrorKind::unavailable, "read from the TSA: libssh2 error " + std::to_string(n));
@@ -163,10 +163,10 @@ void ForwardedChannel::classify(std::string_view request) {
   else kind_ = Kind::plain;
 }
 
-bool ForwardedChannel::can_be_cut() const {
+bool ForwardedChannel::can_be_cut(Cut what, Duration quiet) const {
   if (phase_ != Phase::open || local_ended_ || remote_ended_) return false;
-  if (kind_ == Kind::process_stream && answered_) return true;
-  return !owes_answer_ && Clock::now() - last_moved_ >= (kind_ == Kind::bulk ? Duration(kBulkQuiet) : Duration(kPlainQuiet));
+  if (kind_ == Kind::process_stream) return what == Cut::streams_too && answered_;
+  return !owes_answer_ && Clock::now() - last_moved_ >= (kind_ == Kind::bulk ? std::max<Duration>(quiet, kBulkQuiet) : quiet);
 }
 
 void ForwardedChannel::cut() { ::shutdown(local_.get(), SHUT_RD); }

@@ -42,9 +42,10 @@ class ForwardedChannel {
   // The SSH connection is gone: what has come so far is given to the local side as far as it takes it at once.
   void abandon();
 
-  // For a stop in place. True if the connection can be ended now without harm to anybody: it carries the streams of a process,
-  // which the web takes up again, or nothing is under way on it.
-  bool can_be_cut() const;
+  // True if the connection can be ended now without harm: nothing has moved on it for `quiet` and no answer is owed, so that it is
+  // only kept for later requests; or, with streams_too, it carries the streams of a process, which the web takes up again.
+  enum class Cut { idle, streams_too };
+  bool can_be_cut(Cut what, Duration quiet) const;
   // Ends the connection without losing what the local side has sent: it can send no more, what it sent goes out, then the end.
   void cut();
 
@@ -79,7 +80,6 @@ class ForwardedChannel {
   bool owes_answer_ = false;  // the last bytes came from the far side
   bool answered_ = false;
   Clock::time_point opened_ = Clock::now(), last_moved_ = opened_, remote_ended_at_{};
-  std::uint32_t window_ = 0;
 };
 
 }  // namespace concourse::beacon

@@ -18,7 +18,7 @@ namespace {
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kKeepalive = std::chrono::seconds(5);
 constexpr auto kConnectRetry = std::chrono::milliseconds(100);
-constexpr auto kSilenceLimit = std::chrono::seconds(25);  // every keepalive is answered: five missing answers are a dead TSA
+constexpr auto kSilenceLimit = std::chrono::seconds(20);  // every keepalive is answered: four missing answers are a dead TSA
 constexpr auto kStartLimit = std::chrono::seconds(30);    // for a TSA to open a channel and start a command, or to set up a forward
 constexpr auto kLingerLimit = std::chrono::seconds(5);
 constexpr int kMaxQueued = 4096;  // channels that came while we were busy
@@ -271,9 +271,9 @@ void Link::tick() {
   pump();
 }
 
-void Link::cut_idle_channels() {
+void Link::cut_channels(ForwardedChannel::Cut what, Duration quiet) {
   for (const auto& channel : channels_)
-    if (channel->can_be_cut()) channel->cut();
+    if (channel->can_be_cut(what, quiet)) channel->cut();
   pump();
 }
 

@@ -50,9 +50,9 @@ class Link {
                            std::function<void(std::string_view)> on_output = nullptr);
   void interrupt(const std::shared_ptr<Job>& job);
 
-  // For a stop in place: cuts the streams of processes, which the web takes up again, and every channel that has been quiet with no
-  // answer owed. What is in the middle of something goes on. Call again until channels() is 0.
-  void cut_idle_channels();
+  // Ends the channels that can be ended without harm (ForwardedChannel::can_be_cut). What is in the middle of something goes on:
+  // call again until channels() is 0.
+  void cut_channels(ForwardedChannel::Cut what, Duration quiet);
 
   void disconnect(const char* reason);  // a last word to the peer
 

@@ -1,178 +1,116 @@
-"""The beacon as a process, the TSA beside it, and stand-ins for Garden and BaggageClaim on Unix sockets."""
+"""The beacon as a process, a TSA beside it, and stand-ins for Garden and BaggageClaim on Unix sockets."""
+
 import json
 import os
-import pathlib
 import signal
-import socket
-import struct
 import subprocess
-import threading
-import time
 
 import asyncssh
 import pytest
 
 from fake_tsa import FakeTsa
+from harness import control
+from harness.wait import wait_until
+from stand_ins import Service, echo
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-BUILD = pathlib.Path(os.environ.get('CONCOURSE_BUILD', ROOT / 'build' / 'dev'))
-
-
-def find_program(name):
-    for candidate in [BUILD / 'services' / name.split('-')[1] / name, BUILD / 'bin' / name]:
-        if candidate.exists():
-            return candidate
-    pytest.exit(f'{name} is not in {BUILD}: build it first (or set CONCOURSE_BUILD)', 1)
+EXIT_STATUSES = (0, 1, 2, 10, 11, 12, -signal.SIGKILL)  # anything else is a crash
 
 
-def wait_until(condition, what, timeout=30):
-    """For what nobody can be waited for at: another process's state."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f'waited {timeout} s for {what}'
-        time.sleep(0.02)
+class Keys:
+    """Host key, worker key and a stranger's."""
 
+    def __init__(self, folder):
+        self.folder = folder
+        self.keys = {}
+        for name in ("host", "worker", "stranger"):
+            key = self.keys[name] = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+            key.write_private_key(str(self.private(name)), "pkcs1-pem")
+            key.write_public_key(str(self.public(name)))
 
-@pytest.fixture(scope='session')
-def keys(tmp_path_factory):
-    """Host key, worker key and a stranger's, made once."""
-    folder = tmp_path_factory.mktemp('keys')
-    made = {}
-    for name in ['host', 'worker', 'stranger']:
-        key = asyncssh.generate_private_key('ssh-rsa', key_size=2048)
-        key.write_private_key(str(folder / name), 'pkcs1-pem')
-        key.write_public_key(str(folder / (name + '.pub')))
-        made[name] = key
-    made['folder'] = folder
-    return made
+    def private(self, name):
+        return self.folder / name
 
-
-class Service:
-    """A stand-in for Garden or BaggageClaim: hands every connection to `handler` on a thread of its own."""
-
-    def __init__(self, path, handler):
-        self.path, self.handler = path, handler
-        self.connections = []
-        self.listener = None
-
-    def start(self):
-        if os.path.exists(self.path):
-            os.unlink(self.path)
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(self.path))
-        self.listener.listen(1024)
-        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
-        return self
-
-    def stop(self):
-        if self.listener:
-            self.listener.shutdown(socket.SHUT_RDWR)
-            self.listener.close()
-            self.listener = None
-            os.unlink(self.path)
-
-    def _accept(self, listener):
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            self.connections.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        try:
-            self.handler(connection)
-        except OSError:
-            pass
-
-
-def echo(connection):
-    with connection:
-        while data := connection.recv(1 << 16):
-            connection.sendall(data)
+    def public(self, name):
+        return self.folder / f"{name}.pub"
 
 
 class Beacon:
-    def __init__(self, folder, keys, tsa_hosts, arguments=(), environment=None, host_keys=('host',)):
-        self.runtime = folder / 'run'
-        self.runtime.mkdir(exist_ok=True)
-        public = folder / 'tsa.pub'
-        public.write_text('# the TSA\n' + ''.join((keys['folder'] / (name + '.pub')).read_text() for name in host_keys))
-        self.arguments = [str(find_program('concourse-beacon')), f'--runtime-dir={self.runtime}', f'--tsa-public-key={public}',
-                          f'--tsa-worker-private-key={keys["folder"] / "worker"}', '--log-level=debug',
-                          *[f'--tsa-host={h}' for h in tsa_hosts], *arguments]
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith('CONCOURSE_')} | (environment or {})
-        self.log_path = folder / 'beacon.log'
+    name = "beacon"
+
+    def __init__(self, program, folder, runtime, arguments, environment):
+        self.runtime = runtime
+        self.arguments = [str(program), f"--runtime-dir={runtime}", "--log-level=debug", "--log-format=json", *arguments]
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("CONCOURSE_")} | environment
+        self.log_path = folder / "beacon.log"
         self.process = None
 
     def start(self):
-        with open(self.log_path, 'ab') as log:
+        with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.arguments, stdout=log, stderr=log, env=self.environment)
         return self
 
+    def tail(self, lines):
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:]) if self.log_path.exists() else ""
+
     def log(self):
         lines = []
-        for line in self.log_path.read_text(errors='replace').splitlines():
+        for line in self.log_path.read_text(errors="replace").splitlines():
             try:
                 lines.append(json.loads(line))
             except ValueError:
-                lines.append({'message': line, 'level': 'raw', 'data': {}})
+                lines.append({"message": line, "level": "raw", "data": {}})
         return lines
 
     def logged(self, message, **data):
-        return [l for l in self.log() if message in l['message'] and all(str(v) in str(l['data'].get(k)) for k, v in data.items())]
+        return [l for l in self.log() if message in l["message"] and all(str(v) in str(l["data"].get(k)) for k, v in data.items())]
 
-    def wait_log(self, message, timeout=30, **data):
-        return wait_until(lambda: self.logged(message, **data), f'the log line {message!r} {data}', timeout)
+    def wait_log(self, message, times=1, timeout=60, **data):
+        return wait_until(lambda: len(found := self.logged(message, **data)) >= times and found, f"the log line {message!r} {data}", timeout)
 
-    def ask(self, command, **more):
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(30)
-            s.connect(str(self.runtime / 'control' / 'beacon.sock'))
-            body = json.dumps({'command': command, **more}).encode()
-            s.sendall(struct.pack('<I', len(body)) + body)
-            data = b''
-            while chunk := s.recv(1 << 16):
-                data += chunk
-        return json.loads(data[4:])
+    def ask(self, command):
+        return control.ask(self.runtime, "beacon", command)["beacon"]
 
     def status(self):
-        return self.ask('status')['beacon']
+        return self.ask("status")
 
-    def wait_status(self, condition, what, timeout=30):
-        return wait_until(lambda: (lambda s: s if condition(s) else None)(self.status()), what, timeout)
+    def wait_status(self, condition, what, timeout=60):
+        def look():
+            try:
+                status = self.status()
+            except OSError:  # it has no socket yet
+                return None
+            return status if condition(status) else None
+
+        return wait_until(look, what, timeout)
 
     def rss(self):
-        for line in open(f'/proc/{self.process.pid}/status'):
-            if line.startswith('VmRSS'):
+        """Bytes of memory it has in use."""
+        for line in open(f"/proc/{self.process.pid}/status"):
+            if line.startswith("VmRSS"):
                 return int(line.split()[1]) * 1024
+        return 0
 
-    def wait_exit(self, timeout=30):
+    def end(self, number=signal.SIGTERM, timeout=60):
+        """Sends a signal; gives the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
         return self.process.wait(timeout)
 
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(20)
-            finally:
-                if self.process.poll() is None:
-                    self.process.kill()
-                    self.process.wait()
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory):
+    return Keys(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture
 def make_tsa(keys):
     made = []
 
-    def make(host_key='host', worker_keys=('worker',), **options):
-        tsa = FakeTsa(keys[host_key], [keys[k].convert_to_public() for k in worker_keys], **options)
+    def make(host_key="host", worker_keys=("worker",), start=True, receive_buffer=None, **options):
+        tsa = FakeTsa(keys.keys[host_key], [keys.keys[k].convert_to_public() for k in worker_keys], **options)
+        tsa.receive_buffer = receive_buffer
         made.append(tsa)
-        return tsa.start()
+        return tsa.start() if start else tsa
 
     yield make
     for tsa in made:
@@ -180,38 +118,45 @@ def make_tsa(keys):
 
 
 @pytest.fixture
-def make_beacon(tmp_path, keys):
-    made = []
+def make_beacon(request, install, scratch, run_dir, keys):
+    made = request.node.workers = []
 
-    def make(tsa, *arguments, start=True, **options):
+    def make(tsa, *arguments, start=True, environment=None, private_key=None, host_keys=("host",)):
+        public = scratch / "tsa.pub"
+        public.write_text("# the TSA\n" + "".join(keys.public(name).read_text() for name in host_keys))
         hosts = [t if isinstance(t, str) else t.address for t in (tsa if isinstance(tsa, (list, tuple)) else [tsa])]
-        beacon = Beacon(tmp_path, keys, hosts, ['--name=w1', *arguments], **options)
+        flags = [f"--tsa-public-key={public}", f"--tsa-worker-private-key={private_key or keys.private('worker')}", "--name=w1",
+                 *[f"--tsa-host={host}" for host in hosts], *arguments]
+        beacon = Beacon(install.program("concourse-beacon"), scratch, run_dir, flags, environment or {})
         made.append(beacon)
         return beacon.start() if start else beacon
 
     yield make
     for beacon in made:
-        beacon.stop()
-        assert beacon.process is None or beacon.process.returncode in (0, 1, 2, 10, 11, 12, -9), beacon.log_path.read_text()[-4000:]
+        if beacon.process is None:
+            continue
+        try:
+            beacon.end()
+        finally:
+            if beacon.process.poll() is None:
+                beacon.process.kill()
+                beacon.process.wait()
+        assert beacon.process.returncode in EXIT_STATUSES
+
+
+class Services:
+    """Echoing stand-ins for both services. `service.handler` may be replaced at any time; it gets each new connection."""
+
+    def __init__(self, folder):
+        self.garden = Service(folder / "garden.sock", echo)
+        self.baggageclaim = Service(folder / "baggageclaim.sock", echo)
 
 
 @pytest.fixture
-def services(tmp_path):
-    """Echoing stand-ins for both services; give `services.garden.handler` another function for more."""
-    class Both:
-        pass
-    (tmp_path / 'run').mkdir(exist_ok=True)
-    both = Both()
-    both.garden = Service(tmp_path / 'run' / 'garden.sock', echo).start()
-    both.baggageclaim = Service(tmp_path / 'run' / 'baggageclaim.sock', echo).start()
+def services(run_dir):
+    both = Services(run_dir)
+    both.garden.start()
+    both.baggageclaim.start()
     yield both
     both.garden.stop()
     both.baggageclaim.stop()
-
-
-def pytest_runtest_makereport(item, call):
-    """A failed case shows the end of the beacon's log."""
-    if call.excinfo and 'tmp_path' in item.funcargs:
-        log = item.funcargs['tmp_path'] / 'beacon.log'
-        if log.exists():
-            item.add_report_section(call.when, 'beacon.log', log.read_text(errors='replace')[-8000:])

@@ -6,6 +6,7 @@ It pumps like the real one: when either direction of a forwarded connection ends
 import asyncio
 import contextlib
 import json
+import socket
 import threading
 
 import asyncssh
@@ -25,11 +26,11 @@ class Registration:
 
     @property
     def garden(self):
-        return ('127.0.0.1', self.ports[GARDEN])
+        return ("127.0.0.1", self.ports[GARDEN])
 
     @property
     def baggageclaim(self):
-        return ('127.0.0.1', self.ports[BAGGAGECLAIM])
+        return ("127.0.0.1", self.ports[BAGGAGECLAIM])
 
 
 class FakeTsa:
@@ -37,6 +38,7 @@ class FakeTsa:
         self.host_key, self.worker_keys, self.port = host_key, worker_keys, port
         self.server_options = server_options
         self.heartbeat_interval = 0.2       # seconds
+        self.receive_buffer = None          # bytes; small: what is sent to us is taken piece by piece
         self.register = True                # False: forward-worker never answers
         self.heartbeats = True
         self.over = threading.Event()       # the web answers 404 or landed: forward-worker ends with 0
@@ -79,10 +81,10 @@ class FakeTsa:
     def wait(self, condition, what, timeout=30):
         with self.changed:
             if not self.changed.wait_for(condition, timeout):
-                raise AssertionError(f'the TSA waited {timeout} s for {what}')
+                raise AssertionError(f"the TSA waited {timeout} s for {what}")
 
     def wait_registered(self, count=1, timeout=30):
-        self.wait(lambda: sum(r.heartbeats > 0 for r in self.registrations) >= count, f'{count} registrations', timeout)
+        self.wait(lambda: sum(r.heartbeats > 0 for r in self.registrations) >= count, f"{count} registrations", timeout)
         return self.registrations[count - 1]
 
     def commands_named(self, name):
@@ -90,7 +92,7 @@ class FakeTsa:
 
     @property
     def address(self):
-        return f'127.0.0.1:{self.port}'
+        return f"127.0.0.1:{self.port}"
 
     # -- the server
 
@@ -102,13 +104,16 @@ class FakeTsa:
             self.changed.notify_all()
 
     async def _listen(self):
-        options = dict(kex_algs=['curve25519-sha256'], signature_algs=['rsa-sha2-256', 'rsa-sha2-512'], compression_algs=['none'],
-                       encryption_algs=['aes128-gcm@openssh.com', 'chacha20-poly1305@openssh.com', 'aes128-ctr'],
-                       mac_algs=['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-256'], login_timeout=60, server_version='Go')
+        options = dict(kex_algs=["curve25519-sha256"], signature_algs=["rsa-sha2-256", "rsa-sha2-512"], compression_algs=["none"],
+                       encryption_algs=["aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes128-ctr"],
+                       mac_algs=["hmac-sha2-256-etm@openssh.com", "hmac-sha2-256"], login_timeout=60, server_version="Go")
         options.update(self.server_options)
-        self._server = await asyncssh.create_server(lambda: _Server(self), '127.0.0.1', self.port, server_host_keys=[self.host_key],
+        self._server = await asyncssh.create_server(lambda: _Server(self), "127.0.0.1", self.port, server_host_keys=[self.host_key],
                                                     reuse_address=True, **options)
-        self.port = self._server.sockets[0].getsockname()[1]
+        listener = self._server.sockets[0]
+        self.port = listener.getsockname()[1]
+        if self.receive_buffer:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
 
     async def _close(self):
         if self._server:
@@ -152,7 +157,7 @@ class _Server(asyncssh.SSHServer):
         self.asked += 1
         if self.asked > 2:
             return False
-        server = await asyncio.start_server(lambda r, w: self._carry(host, port, r, w), '127.0.0.1', 0, limit=1 << 20)
+        server = await asyncio.start_server(lambda r, w: self._carry(host, port, r, w), "127.0.0.1", 0, limit=1 << 20)
         self.forwards[port] = _Listener(server)
         return self.forwards[port]
 
@@ -160,7 +165,7 @@ class _Server(asyncssh.SSHServer):
         task = asyncio.current_task()
         self.pumps.add(task)
         try:
-            far_reader, far_writer = await self.conn.open_connection(host, port, *writer.get_extra_info('peername')[:2])
+            far_reader, far_writer = await self.conn.open_connection(host, port, *writer.get_extra_info("peername")[:2])
         except (asyncssh.Error, OSError):
             writer.close()
             self.pumps.discard(task)
@@ -200,12 +205,12 @@ class _Listener(asyncssh.SSHListener):
 
 
 class _Session(asyncssh.SSHServerSession):
-    KNOWN = {'forward-worker', 'land-worker', 'retire-worker', 'delete-worker', 'sweep-containers', 'sweep-volumes', 'report-containers',
-             'report-volumes'}
+    KNOWN = {"forward-worker", "land-worker", "retire-worker", "delete-worker", "sweep-containers", "sweep-volumes", "report-containers",
+             "report-volumes"}
 
     def __init__(self, server):
         self.server, self.tsa = server, server.tsa
-        self.input, self.words, self.chan = '', [], None
+        self.input, self.words, self.chan = "", [], None
         self.signalled = asyncio.Event()
         self.task = None
 
@@ -213,10 +218,10 @@ class _Session(asyncssh.SSHServerSession):
         self.chan = chan
 
     def exec_requested(self, command):
-        assert len(command) <= 256 * 1024 - 64, 'the real one drops the connection here'
-        self.words = command.split(' ')
+        assert len(command) <= 256 * 1024 - 64, "the real one drops the connection here"
+        self.words = command.split(" ")
         if self.words[0] not in self.KNOWN:
-            self.chan.write('invalid command: ' + self.words[0])
+            self.chan.write("invalid command: " + self.words[0])
             return False
         return True
 
@@ -241,9 +246,9 @@ class _Session(asyncssh.SSHServerSession):
         name, arguments = self.words[0], self.words[1:]
         self.tsa.commands.append((name, arguments, worker))
         self.tsa._notify()
-        if name == 'forward-worker':
+        if name == "forward-worker":
             return await self._forward_worker(worker)
-        default = (0, '[]\n') if name.startswith('sweep-') else (0, '')
+        default = (0, "[]\n") if name.startswith("sweep-") else (0, "")
         answer = self.tsa.respond.get(name, lambda a, w: default)(arguments, worker)
         if answer is None:
             return  # never answers
@@ -252,18 +257,18 @@ class _Session(asyncssh.SSHServerSession):
         self.chan.exit(status)
 
     async def _forward_worker(self, worker):
-        assert self.words[1:] == ['--garden', '0.0.0.0:7777', '--baggageclaim', '0.0.0.0:7788'], self.words
+        assert self.words[1:] == ["--garden", "0.0.0.0:7777", "--baggageclaim", "0.0.0.0:7788"], self.words
         if set(self.server.forwards) != {GARDEN, BAGGAGECLAIM} or self.tsa.refuse_worker:
             return self.chan.exit(1)
         registration = Registration(worker, {p: f.get_port() for p, f in self.server.forwards.items()}, self.server)
         self.tsa.registrations.append(registration)
         self.tsa._notify()
         try:
-            event = 'registered'
+            event = "registered"
             while not self.signalled.is_set() and not self.tsa.over.is_set():
-                if self.tsa.register and (event == 'registered' or self.tsa.heartbeats):
-                    self.chan.write(json.dumps({'event': event}) + '\n')
-                    event = 'heartbeated'
+                if self.tsa.register and (event == "registered" or self.tsa.heartbeats):
+                    self.chan.write(json.dumps({"event": event}) + "\n")
+                    event = "heartbeated"
                     registration.heartbeats += 1
                     self.tsa._notify()
                 with contextlib.suppress(asyncio.TimeoutError):

@@ -1,0 +1,212 @@
+"""The ways out: land, retire, delete, and stopping in place; how each ends, and what takes it back."""
+
+import signal
+import threading
+
+import pytest
+
+from harness.control import ControlError
+from harness.wait import wait_until
+from traffic import connect, receive, receive_all
+
+LANDED, RETIRED, GONE = 10, 11, 12
+
+
+def mark(beacon):
+    path = beacon.runtime / "beacon-drain"
+    return path.read_text().strip() if path.exists() else None
+
+
+@pytest.mark.parametrize("command,verb,state,status", [("land", "land-worker", "landing", LANDED), ("retire", "retire-worker", "retiring", RETIRED)])
+def test_a_drain_ends_when_the_web_lets_go(make_tsa, make_beacon, services, command, verb, state, status):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    tsa.wait_registered()
+    assert beacon.ask(command)["drain"] == state
+    assert mark(beacon) == state
+    tsa.wait(lambda: tsa.commands_named(verb), verb)
+    assert tsa.commands_named(verb)[0][2]["name"] == "w1"
+    beacon.wait_status(lambda s: s["command"]["state"] == "done" and s["state"] == state, "the command to be done")
+    tsa.over.set()
+    assert beacon.process.wait(60) == status
+    assert mark(beacon) is None
+
+
+@pytest.mark.parametrize("number,verb", [(signal.SIGUSR1, "land-worker"), (signal.SIGUSR2, "retire-worker")])
+def test_signals_ask_for_the_same(make_tsa, make_beacon, services, number, verb):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    tsa.wait_registered()
+    beacon.process.send_signal(number)
+    tsa.wait(lambda: tsa.commands_named(verb), verb)
+
+
+def test_a_registration_that_ends_unasked_has_a_status_of_its_own(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    tsa.wait_registered()
+    tsa.over.set()
+    assert beacon.process.wait(60) == GONE
+
+
+def test_a_lost_connection_does_not_undo_a_drain(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    assert tsa.wait_registered().worker["state"] == ""
+    beacon.ask("land")
+    beacon.wait_status(lambda s: s["command"]["state"] == "done", "the command to be done")
+    tsa.stop()
+    tsa.start()
+    assert tsa.wait_registered(2).worker["state"] == "landing"
+    beacon.ask("reconnect")
+    assert tsa.wait_registered(3).worker["state"] == "landing"
+
+
+def test_a_killed_beacon_goes_on_with_a_drain(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    tsa.wait_registered()
+    beacon.ask("retire")
+    tsa.wait(lambda: tsa.commands_named("retire-worker"), "retire-worker")
+    assert beacon.end(signal.SIGKILL) == -signal.SIGKILL
+    beacon.start()
+    assert tsa.wait_registered(2).worker["state"] == "retiring"
+    tsa.wait(lambda: len(tsa.commands_named("retire-worker")) == 2, "retire-worker again")
+    tsa.over.set()
+    assert beacon.process.wait(60) == RETIRED
+
+
+def test_landing_before_the_first_registration_registers_as_landing(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    tsa.register = False
+    beacon = make_beacon(tsa)
+    tsa.wait(lambda: tsa.registrations, "forward-worker")
+    beacon.ask("land")
+    tsa.register = True
+    tsa.wait(lambda: any(r.heartbeats and r.worker["state"] == "landing" for r in tsa.registrations), "a registration as landing")
+    tsa.wait(lambda: tsa.commands_named("land-worker"), "land-worker")
+
+
+def test_a_refused_command_is_sent_again(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    tsa.respond["land-worker"] = lambda a, w: (1, "")
+    beacon = make_beacon(tsa)
+    tsa.wait_registered()
+    beacon.ask("land")
+    beacon.wait_status(lambda s: s["command"]["state"] == "failed" and "status 1" in s["command"]["error"], "the failure")
+    tsa.respond["land-worker"] = lambda a, w: (0, "")
+    beacon.wait_status(lambda s: s["command"]["state"] == "done", "the command to be done")
+
+
+def test_a_drain_can_be_taken_back(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    tsa.wait_registered()
+    beacon.ask("land")
+    tsa.wait(lambda: tsa.commands_named("land-worker"), "land-worker")
+    assert beacon.ask("resume")["drain"] == ""
+    assert tsa.wait_registered(2).worker["state"] == ""
+    assert mark(beacon) is None
+    beacon.wait_status(lambda s: s["state"] == "registered", "being registered")
+
+
+def test_landing_a_retiring_worker_is_refused(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    tsa.wait_registered()
+    beacon.ask("retire")
+    with pytest.raises(ControlError, match="resume"):
+        beacon.ask("land")
+
+
+def test_delete_ends_at_once(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    registration = tsa.wait_registered()
+    beacon.ask("delete")
+    assert beacon.process.wait(60) == RETIRED
+    assert tsa.commands_named("delete-worker")
+    assert registration.interrupted.is_set()
+
+
+# Stopping in place.
+
+
+def test_stopping_without_a_connection_does_not_wait(make_beacon, services):
+    beacon = make_beacon("127.0.0.1:1")
+    beacon.wait_log("no connection to a TSA")
+    assert beacon.end(timeout=10) == 0
+
+
+def test_stopping_ends_connections_that_are_only_kept_open(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    registration = tsa.wait_registered()
+    with connect(registration.garden) as s:
+        s.sendall(b"GET /containers HTTP/1.1\r\n\r\n")
+        receive(s, 28)
+        assert beacon.end(timeout=10) == 0
+        assert receive_all(s) == b""
+    assert registration.ended.wait(10) and registration.interrupted.is_set()
+
+
+def test_stopping_waits_for_an_answer_that_is_owed(make_tsa, make_beacon, services):
+    asked, go = threading.Event(), threading.Event()
+
+    def handler(connection):
+        with connection:
+            connection.recv(1 << 16)
+            asked.set()
+            assert go.wait(60)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    services.garden.handler = handler
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    registration = tsa.wait_registered()
+    with connect(registration.garden) as s:
+        s.sendall(b"DELETE /containers/x HTTP/1.1\r\n\r\n")
+        assert asked.wait(60)
+        beacon.process.send_signal(signal.SIGTERM)
+        tsa.wait(registration.interrupted.is_set, "the interrupt")
+        beacon.wait_status(lambda s: s["state"] == "stopping" and s["channels"] == 1, "the beacon to wait")
+        go.set()
+        assert receive_all(s) == b"HTTP/1.1 200 OK\r\n\r\n"
+    assert beacon.process.wait(60) == 0
+
+
+def test_stopping_cuts_the_streams_of_processes_without_losing_a_line(make_tsa, make_beacon, services):
+    # They never end by themselves while a build runs; the web attaches again. Whatever the service could write must arrive.
+    written = []
+
+    def handler(connection):
+        connection.recv(1 << 16)
+        try:
+            for number in range(10**9):
+                line = b"%d\n" % number
+                connection.sendall(line)
+                written.append(line)
+        except BrokenPipeError:
+            pass
+
+    services.garden.handler = handler
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    with connect(tsa.wait_registered().garden) as s:
+        s.sendall(b"POST /containers/h/processes HTTP/1.1\r\n\r\n")
+        got = receive(s, 1 << 20)
+        beacon.process.send_signal(signal.SIGTERM)
+        got += receive_all(s)
+    assert beacon.process.wait(60) == 0
+    wait_until(lambda: b"".join(written) == got, lambda: f"{len(b''.join(written))} bytes written and {len(got)} received to be the same")
+
+
+def test_stopping_gives_idle_connections_up_after_the_drain_timeout(make_tsa, make_beacon, services):
+    services.garden.handler = lambda connection: connection.recv(1) and threading.Event().wait(60)
+    tsa = make_tsa()
+    beacon = make_beacon(tsa, "--connection-drain-timeout=1s")
+    with connect(tsa.wait_registered().garden) as s:
+        s.sendall(b"xy")
+        wait_until(lambda: services.garden.connections, "the connection")
+        assert beacon.end(timeout=30) == 0
+        assert beacon.logged("connections cut at the end of the drain timeout")
