@@ -10,6 +10,7 @@
 
 #include "common/base/error.hpp"
 #include "common/os/file.hpp"
+#include "services/baggageclaim/disk/spread.hpp"
 
 namespace concourse::baggageclaim {
 
@@ -21,10 +22,19 @@ void rename_new(const fs::path& from, const fs::path& to) {
   throw SysError("rename '" + from.string() + "' to '" + to.string() + "'");
 }
 
+dev_t device_of(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) throw SysError("stat '" + path.string() + "'");
+  return status.st_dev;
+}
+
 }  // namespace
 
 Filesystem::Filesystem(Paths paths) : paths_(std::move(paths)) {
   for (const auto stage : {Stage::init, Stage::live, Stage::dead}) os::make_directories(paths_.stage(stage));
+  spread_subdirectories(paths_.stage(Stage::init));
+  one_device_ =
+      paths_.overlays().empty() || !fs::exists(paths_.overlays()) || device_of(paths_.overlays()) == device_of(paths_.volumes());
 }
 
 // Not os::list_directory, to which a missing directory is an empty one: here it would mean that no volume is left.
@@ -56,9 +66,16 @@ VolumeDir Filesystem::make(const std::string& handle) {
 
 VolumeDir Filesystem::move(const VolumeDir& volume, Stage to) {
   VolumeDir moved{to, volume.handle, paths_.stage(to) / volume.handle};
+  if (to == Stage::live) {
+    const auto record = os::open_file(volume.file(kFormatFile), O_RDONLY);
+    if (::fsync(record.get()) != 0) throw SysError("flush '" + volume.file(kFormatFile).string() + "'");
+  }
   rename_new(volume.path, moved.path);
-  os::fsync_directory(paths_.stage(volume.stage));
-  os::fsync_directory(paths_.stage(to));
+  // On one file system what follows can't overtake the rename.
+  if (to == Stage::dead && !one_device_) {
+    os::fsync_directory(paths_.stage(volume.stage));
+    os::fsync_directory(paths_.stage(to));
+  }
   return moved;
 }
 

@@ -23,7 +23,8 @@ class Filesystem {
 
   // A new directory in init/. Throws Error(conflict) if the handle is in use in any stage.
   VolumeDir make(const std::string& handle);
-  // Durable; never replaces anything. Returns the directory in its new place.
+  // Never replaces anything. To live/: the record (volume_format.hpp) is on the disk before. To dead/: on the disk itself before
+  // anything of the volume is removed. Returns the directory in its new place.
   VolumeDir move(const VolumeDir& volume, Stage to);
   // Puts a broken entry of live/ aside, with the reason in a file beside it. Returns where it is now.
   fs::path quarantine(const std::string& handle, const std::string& reason);
@@ -32,6 +33,7 @@ class Filesystem {
 
  private:
   const Paths paths_;
+  bool one_device_ = false;  // volumes and layers
 };
 
 }  // namespace concourse::baggageclaim

@@ -19,19 +19,19 @@ int main(int argc, char** argv) {
     ctx.start("baggageclaim", options.values, options.control_socket);
 
     const auto policy = baggageclaim::id_policy(options);
-    const auto choice = baggageclaim::choose_driver(options.driver, options.paths, policy);
-    log::info("driver", {{"driver", choice.driver->name()}, {"reason", choice.reason}, {"ids", choice.id_reason}});
+    const auto machine = baggageclaim::Machine::look(options.paths);
+    const auto choice = baggageclaim::choose_driver(options.driver, options.paths, policy, machine);
+    const auto mounted_lock = baggageclaim::lock_mounted_tree(lock, options.paths);
+    log::info("driver", {{"driver", choice.driver->name()}, {"reason", choice.reason}, {"ids", choice.ids}});
     baggageclaim::Filesystem filesystem(options.paths);
-    const auto report = baggageclaim::recover(filesystem, *choice.driver, policy);
-    log::info("recovered", {{"live", report.live},
-                            {"unfinished", report.unfinished},
-                            {"streams", report.streams_undone},
-                            {"quarantined", report.quarantined}});
+    baggageclaim::Syncer syncer(options.paths, machine.boot_id());
+    const auto report = baggageclaim::recover(filesystem, *choice.driver, policy, machine, syncer);
+    baggageclaim::log_report(report);
 
-    baggageclaim::VolumeRepository volumes(filesystem, *choice.driver, policy);
+    baggageclaim::VolumeRepository volumes(filesystem, *choice.driver, policy, syncer);
     baggageclaim::PromiseList promises;
     http::WorkerPool creations(baggageclaim::kMaxCreations);
-    baggageclaim::Service service{volumes, promises, creations, options.p2p, options.limits};
+    baggageclaim::Service service{volumes, promises, creations, syncer, options.p2p, options.limits};
     http::Server server(baggageclaim::routes(service), baggageclaim::reply_error);
     baggageclaim::add_listeners(server, ctx, options);
     baggageclaim::add_status(ctx, choice, report, filesystem, promises, server);
@@ -48,5 +48,6 @@ int main(int argc, char** argv) {
       });
     });
     if (stopper.joinable()) stopper.join();
+    machine.note_clean_stop(options.paths);
   });
 }

@@ -7,6 +7,7 @@
 #include "common/base/error.hpp"
 #include "common/os/file.hpp"
 #include "services/baggageclaim/client_error.hpp"
+#include "services/baggageclaim/record_file.hpp"
 
 namespace concourse::baggageclaim {
 
@@ -25,7 +26,7 @@ std::optional<Properties> read_properties(const VolumeDir& volume) {
 }
 
 void write_properties(const VolumeDir& volume, const std::optional<Properties>& properties) {
-  os::write_file_durably(volume.file(kPropertiesFile), protocol::baggageclaim::properties_json(properties) + "\n");
+  write_record(volume, kPropertiesFile, protocol::baggageclaim::properties_json(properties) + "\n");
 }
 
 bool read_privileged(const VolumeDir& volume) {
@@ -36,7 +37,7 @@ bool read_privileged(const VolumeDir& volume) {
 }
 
 void write_privileged(const VolumeDir& volume, bool privileged) {
-  os::write_file_durably(volume.file(kPrivilegedFile), privileged ? "true\n" : "false\n");
+  write_record(volume, kPrivilegedFile, privileged ? "true\n" : "false\n");
 }
 
 std::optional<std::string> read_parent(const VolumeDir& volume) {

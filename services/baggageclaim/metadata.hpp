@@ -1,4 +1,4 @@
-// A volume's small durable facts: properties, privileged, parent. The Go worker's files.
+// A volume's changing facts: properties, privileged, parent. The Go worker's files.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@ namespace concourse::baggageclaim {
 using protocol::baggageclaim::Properties;
 
 // Reading throws no_such_volume if the file is missing (the peer too counts such a volume as gone) and Error(invalid) if it
-// can't be decoded. Writing is durable.
+// can't be decoded.
 std::optional<Properties> read_properties(const VolumeDir& volume);
 void write_properties(const VolumeDir& volume, const std::optional<Properties>& properties);
 bool read_privileged(const VolumeDir& volume);

@@ -67,6 +67,8 @@ void read_common(Options& options, const std::string& prefix) {
   options.driver.name = values.text(prefix + "driver");
   options.driver.btrfs_bin = values.text(prefix + "btrfs-bin");
   options.driver.mkfs_bin = values.text(prefix + "mkfs-bin");
+  options.driver.durable_overlays = values.flag(prefix + "durable-overlays");
+  options.driver.id_mapped_mounts = !values.flag(prefix + "disable-id-mapped-mounts");
   options.user_namespaces = !values.flag(prefix + "disable-user-namespaces");
   options.p2p.interface_name = interface_pattern(values.text(prefix + "p2p-interface-name-pattern"));
   options.p2p.family = static_cast<int>(values.text(prefix + "p2p-interface-family") == "6" ? 6 : 4);

@@ -2,6 +2,7 @@
 //
 //   <volumes>/                       worker: <work-dir>/volumes
 //     lock                           flock: one server per tree
+//     clean-stop                     the machine's boot id when the last server was stopped in order (machine.hpp)
 //     init/<handle>/                 being made: nobody sees it; removed at start
 //     live/<handle>/                 the volume, as far as clients know
 //     dead/<handle>/                 being removed, or kept because children still need its layer
@@ -10,6 +11,7 @@
 //       privileged.json              true or false
 //       format.json                  ours: how owners are stored, which layers lie below (volume_format.hpp)
 //       stream-in.json               ours, only while a stream is extracted: what to undo after a crash
+//       unsynced                     ours: boot id since which the data may not be on the disk (unsynced.hpp)
 //       walking                      ours, only while owners are walked: the walk must be done again after a crash
 //       parent                       link to <volumes>/live/<parent>, children made copy-on-write only
 //       volume/                      the data path: directory, bind mount, overlay or btrfs subvolume
@@ -32,6 +34,7 @@ inline constexpr const char* kPropertiesFile = "properties.json";
 inline constexpr const char* kPrivilegedFile = "privileged.json";
 inline constexpr const char* kFormatFile = "format.json";
 inline constexpr const char* kStreamInFile = "stream-in.json";
+inline constexpr const char* kUnsyncedFile = "unsynced";
 inline constexpr const char* kWalkingFile = "walking";
 inline constexpr const char* kParentLink = "parent";
 inline constexpr const char* kDataDirectory = "volume";
@@ -44,6 +47,7 @@ class Paths {
   const fs::path& overlays() const { return overlays_; }
   fs::path image() const { return volumes_.string() + ".img"; }
   fs::path lock() const { return volumes_ / "lock"; }
+  fs::path clean_stop() const { return volumes_ / "clean-stop"; }
   fs::path quarantine() const { return volumes_ / "quarantine"; }
 
   fs::path stage(Stage stage) const {

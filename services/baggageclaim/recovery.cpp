@@ -9,6 +9,7 @@
 #include "services/baggageclaim/metadata.hpp"
 #include "services/baggageclaim/stream/stream_in.hpp"
 #include "services/baggageclaim/uidgid/translator.hpp"
+#include "services/baggageclaim/volume_format.hpp"
 #include "services/baggageclaim/walk_marker.hpp"
 
 namespace concourse::baggageclaim {
@@ -17,11 +18,18 @@ namespace {
 
 class Recovery {
  public:
-  Recovery(Filesystem& filesystem, Driver& driver, const IdPolicy& policy)
-      : filesystem_(filesystem), driver_(driver), policy_(policy), mounts_(MountTable::read()) {}
+  Recovery(Filesystem& filesystem, Driver& driver, const IdPolicy& policy, const Machine& machine, Syncer& syncer)
+      : filesystem_(filesystem),
+        driver_(driver),
+        policy_(policy),
+        machine_(machine),
+        syncer_(syncer),
+        mounts_(MountTable::read()) {}
 
   RecoveryReport run() {
     for (const auto& handle : filesystem_.list(Stage::live)) live(handle);
+    // After the living have told what they lie on.
+    for (const auto& handle : report_.lost) give_up(handle);
     for (const auto& handle : filesystem_.list(Stage::init)) unfinished(handle);
     return std::move(report_);
   }
@@ -45,6 +53,7 @@ class Recovery {
       if (!is_valid_handle(handle)) throw Error(ErrorKind::invalid, "the name is no handle");
       const auto volume = filesystem_.find(Stage::live, handle);
       if (!volume) throw Error(ErrorKind::invalid, "not a directory");
+      if (may_be_torn(*volume)) return report_.lost.push_back(handle);
       restore(*volume);
       ++report_.live;
     } catch (const Error& e) {
@@ -52,26 +61,68 @@ class Recovery {
     }
   }
 
+  bool may_be_torn(const VolumeDir& volume) const {
+    if (const auto since = read_unsynced(volume); since && !machine_.kept_since(*since)) return true;
+    const auto format = read_format(volume);
+    return format && !format->volatile_since.empty() && !machine_.kept_since(format->volatile_since);
+  }
+
+  void give_up(const std::string& handle) {
+    try {
+      driver_.destroy(filesystem_.move({Stage::live, handle, filesystem_.paths().stage(Stage::live) / handle}, Stage::dead));
+      log::error("volume given up", {{"handle", handle}, {"reason", "the machine went down before its data was on the disk"}});
+    } catch (const Error& e) {
+      log::error("volume that may be torn could not be removed", {{"handle", handle}, {"error", e.what()}});
+    }
+  }
+
+  // The flags' files aren't flushed while a volume is made; its record is.
+  static void mend_metadata(const VolumeDir& volume) {
+    const auto record = read_format(volume);
+    if (!record) return;
+    const auto mend = [&](const char* file, const auto& read, const auto& write) {
+      try {
+        read();
+      } catch (const Error& e) {
+        log::info("metadata restored from the record", {{"handle", volume.handle}, {"file", file}, {"error", e.what()}});
+        write();
+      }
+    };
+    mend(
+        kPropertiesFile, [&] { (void)read_properties(volume); }, [&] { write_properties(volume, record->made_properties); });
+    mend(
+        kPrivilegedFile, [&] { (void)read_privileged(volume); }, [&] { write_privileged(volume, record->made_privileged); });
+  }
+
   void restore(const VolumeDir& volume) {
+    mend_metadata(volume);
     (void)read_properties(volume);
     const bool privileged = read_privileged(volume);
-    const auto view = policy_.view(privileged);
-    const bool interrupted = WalkMarker::exists(volume);
-    // With ids mapped a walk happens only under the other view (OverlayDriver::owners_stored).
-    const auto shown = driver_.recover(volume, interrupted && driver_.maps_ids() ? policy_.view(!privileged) : view, mounts_);
-    const auto root = open_directory(volume.data());
-    if (shown == Shown::needs_walk || interrupted) {
-      log::info("owners are walked",
-                {{"handle", volume.handle}, {"reason", interrupted ? "interrupted walk" : "ids can't be mapped"}});
-      translate_owners(root.get(), view);
-      driver_.owners_stored(volume, view);
-      ::unlink(volume.file(kWalkingFile).c_str());
-      if (interrupted && driver_.maps_ids()) driver_.show(volume, view);
-    }
-    if (recover_stream_in(volume, root.get())) {
+    const auto left = WalkMarker::left(volume);
+    if (left == WalkMarker::Left::ruined)
+      throw Error(ErrorKind::invalid, "a change of its owners was cut short and can't be repeated");
+    show(volume, privileged, left == WalkMarker::Left::repeatable);
+    if (recover_stream_in(volume, open_directory(volume.data()).get())) {
       ++report_.streams_undone;
       log::info("interrupted stream undone or completed", {{"handle", volume.handle}});
     }
+    if (read_unsynced(volume)) syncer_.release(volume.handle);
+  }
+
+  void show(const VolumeDir& volume, bool privileged, bool interrupted) {
+    const auto view = policy_.view(privileged);
+    // With ids mapped a walk happens only under the other view (OverlayDriver::owners_stored).
+    const auto shown = driver_.recover(volume, interrupted && driver_.maps_ids() ? policy_.view(!privileged) : view, mounts_);
+    if (shown == Shown::exact && !interrupted) return;
+    log::info("owners are walked",
+              {{"handle", volume.handle}, {"reason", interrupted ? "interrupted walk" : "ids can't be mapped"}});
+    const OwnerRule rule{view, std::nullopt, driver_.change_to_walk(volume)};
+    {
+      const WalkMarker marker(volume, rule.change.is_identity());
+      translate_owners(open_directory(volume.data()).get(), rule);
+      driver_.owners_stored(volume, view);
+    }
+    if (interrupted && driver_.maps_ids()) driver_.show(volume, view);
   }
 
   void set_aside(const std::string& handle, const std::string& reason) {
@@ -87,14 +138,16 @@ class Recovery {
   Filesystem& filesystem_;
   Driver& driver_;
   const IdPolicy policy_;
+  const Machine& machine_;
+  Syncer& syncer_;
   const MountTable mounts_;
   RecoveryReport report_;
 };
 
 }  // namespace
 
-RecoveryReport recover(Filesystem& filesystem, Driver& driver, const IdPolicy& policy) {
-  return Recovery(filesystem, driver, policy).run();
+RecoveryReport recover(Filesystem& filesystem, Driver& driver, const IdPolicy& policy, const Machine& machine, Syncer& syncer) {
+  return Recovery(filesystem, driver, policy, machine, syncer).run();
 }
 
 }  // namespace concourse::baggageclaim

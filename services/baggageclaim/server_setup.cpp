@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <thread>
 
@@ -40,11 +41,27 @@ UniqueFd lock_tree(const Paths& paths) {
   }
 }
 
+UniqueFd lock_mounted_tree(const UniqueFd& lock, const Paths& paths) {
+  struct stat held {
+  }, visible{};
+  if (::fstat(lock.get(), &held) != 0) throw SysError("stat the lock");
+  const bool same = ::stat(paths.lock().c_str(), &visible) == 0 && held.st_dev == visible.st_dev && held.st_ino == visible.st_ino;
+  return same ? UniqueFd() : lock_tree(paths);
+}
+
 IdPolicy id_policy(const Options& options) {
   IdPolicy policy;
   if (options.user_namespaces) policy.max = own_max_valid_id();
   policy.privileged_is_host_root = options.privileged_is_host_root;
   return policy;
+}
+
+void log_report(const RecoveryReport& report) {
+  log::info("recovered", {{"live", report.live},
+                          {"unfinished", report.unfinished},
+                          {"streams", report.streams_undone},
+                          {"lost", report.lost},
+                          {"quarantined", report.quarantined}});
 }
 
 void add_listeners(http::Server& server, daemon::Context& ctx, const Options& options) {
@@ -69,7 +86,7 @@ void add_status(daemon::Context& ctx, const DriverChoice& choice, const Recovery
   ctx.on_status([&](Json& status) {
     status["driver"] = choice.driver->name();
     status["driver_reason"] = choice.reason;
-    status["ids"] = choice.id_reason;
+    status["ids"] = choice.ids;
     status["volumes"] = {{"live", filesystem.list(Stage::live).size()},
                          {"init", filesystem.list(Stage::init).size()},
                          {"dead", filesystem.list(Stage::dead).size()},
@@ -77,6 +94,7 @@ void add_status(daemon::Context& ctx, const DriverChoice& choice, const Recovery
     status["recovered"] = {{"live", report.live},
                            {"unfinished_removed", report.unfinished},
                            {"streams_undone", report.streams_undone},
+                           {"lost", report.lost},
                            {"quarantined", report.quarantined}};
     status["creations"] = promises.size();
     status["requests"] = server.requests_running();

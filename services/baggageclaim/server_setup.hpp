@@ -21,8 +21,12 @@ void prepare_process(const Options& options);
 
 // One server a tree. Waits a moment for a predecessor that is going. Throws Error(unavailable) naming the holder.
 UniqueFd lock_tree(const Paths& paths);
+// The same for what has been mounted at the volumes' place since; nothing if nothing has.
+UniqueFd lock_mounted_tree(const UniqueFd& lock, const Paths& paths);
 
 IdPolicy id_policy(const Options& options);
+
+void log_report(const RecoveryReport& report);
 
 // The sockets that were inherited or asked for: names `baggageclaim` and `baggageclaim-tcp`.
 void add_listeners(http::Server& server, daemon::Context& ctx, const Options& options);

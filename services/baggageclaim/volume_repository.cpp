@@ -15,6 +15,7 @@
 #include "services/baggageclaim/disk/beneath.hpp"
 #include "services/baggageclaim/handle.hpp"
 #include "services/baggageclaim/metadata.hpp"
+#include "services/baggageclaim/volume_format.hpp"
 #include "services/baggageclaim/walk_marker.hpp"
 
 namespace concourse::baggageclaim {
@@ -24,6 +25,8 @@ namespace {
 using Which = VolumeLocker::Which;
 using Mode = VolumeLocker::Mode;
 
+constexpr std::uint64_t kWorthMapping = 64;  // entries: changing fewer costs less than mounting anew
+
 std::optional<Owner> owner_of(const VolumeRequest& request) {
   if (request.uid.value_or(-1) < 0 || request.gid.value_or(-1) < 0) return std::nullopt;
   if (*request.uid > UINT32_MAX - 1 || *request.gid > UINT32_MAX - 1) throw Error(ErrorKind::invalid, "uid or gid is too large");
@@ -32,8 +35,8 @@ std::optional<Owner> owner_of(const VolumeRequest& request) {
 
 }  // namespace
 
-VolumeRepository::VolumeRepository(Filesystem& filesystem, Driver& driver, IdPolicy policy)
-    : filesystem_(filesystem), driver_(driver), policy_(policy) {}
+VolumeRepository::VolumeRepository(Filesystem& filesystem, Driver& driver, IdPolicy policy, Syncer& syncer)
+    : filesystem_(filesystem), driver_(driver), policy_(policy), syncer_(syncer) {}
 
 VolumeDir VolumeRepository::find_live(const std::string& handle) const {
   if (is_valid_handle(handle))
@@ -103,14 +106,39 @@ VolumeDir VolumeRepository::fill(const VolumeDir& volume, const VolumeRequest& r
   const auto owner = owner_of(request);
   write_properties(volume, request.properties);
   write_privileged(volume, request.privileged);
+  const bool copies = strategy.copies_data() || (parent != nullptr && driver_.copies_data());
+  if (copies) syncer_.mark(volume);
   strategy.materialize({driver_, policy_, stop}, volume, parent);
   if (driver_.show(volume, view) == Shown::needs_walk) {
-    translate_owners(open_directory(volume.data()).get(), view, owner);
+    translate_owners(open_directory(volume.data()).get(), {view, owner});
     driver_.owners_stored(volume, view);
   } else if (owner) {
-    translate_owners(open_directory(volume.data()).get(), view, owner);
+    give_to(volume, view, *owner);
   }
-  return filesystem_.move(volume, Stage::live);
+  // Last, whole: with it the volume is what it will be.
+  auto record = read_format(volume).value_or(VolumeFormat{});
+  record.made_privileged = request.privileged;
+  record.made_properties = request.properties;
+  write_format(volume, record);
+  const auto live = filesystem_.move(volume, Stage::live);
+  if (copies) syncer_.release(volume.handle);
+  return live;
+}
+
+// Where all files have one owner so far, that id and the wanted one change places in the volume's view, and no file is touched.
+void VolumeRepository::give_to(const VolumeDir& volume, const IdView& view, const Owner& owner) {
+  const auto root = open_directory(volume.data());
+  std::uint64_t entries = 0;
+  const auto common = common_owner(root.get(), view, entries);
+  if (common && common->uid == owner.uid && common->gid == owner.gid) return;
+  if (common && entries >= kWorthMapping && view.to_host(owner.uid) && view.to_host(owner.gid)) {
+    const IdMap change{IdPermutation::swap(common->uid, owner.uid), IdPermutation::swap(common->gid, owner.gid)};
+    if (driver_.change_owners(volume, change)) {
+      driver_.show(volume, view);
+      return;
+    }
+  }
+  translate_owners(root.get(), {view, owner});
 }
 
 // A creation that failed leaves nothing under its name.
@@ -152,22 +180,22 @@ void VolumeRepository::set_privileged(const std::string& handle, bool privileged
   const auto volume = find_live(handle);
   const auto view = policy_.view(privileged);
   if (driver_.maps_ids()) {
-    if (view != policy_.view(read_privileged(volume)) && driver_.show(volume, view) == Shown::needs_walk) walk_owners(volume, view);
+    if (view != policy_.view(read_privileged(volume)) && driver_.show(volume, view) == Shown::needs_walk) walk_in_use(volume, view);
     return write_privileged(volume, privileged);
   }
   // The marker first: should we die in between, the walk is done again for whatever the flag says then.
   const WalkMarker marker(volume);
   write_privileged(volume, privileged);
   driver_.show(volume, view);
-  translate_owners(open_directory(volume.data()).get(), view);
+  translate_owners(open_directory(volume.data()).get(), {view});
   driver_.owners_stored(volume, view);
 }
 
 // For an overlay in use, which can't be mounted anew with other ids.
-void VolumeRepository::walk_owners(const VolumeDir& volume, const IdView& view, const std::optional<Owner>& everything) {
+void VolumeRepository::walk_in_use(const VolumeDir& volume, const IdView& view) {
   log::info("overlay is in use: its owners are walked", {{"handle", volume.handle}});
   const WalkMarker marker(volume);
-  translate_owners(open_directory(volume.data()).get(), view, everything);
+  translate_owners(open_directory(volume.data()).get(), {view});
   driver_.owners_stored(volume, view);
 }
 

@@ -16,6 +16,7 @@
 #include "services/baggageclaim/strategies/strategy.hpp"
 #include "services/baggageclaim/uidgid/id_policy.hpp"
 #include "services/baggageclaim/uidgid/translator.hpp"
+#include "services/baggageclaim/unsynced.hpp"
 #include "services/baggageclaim/volume_locker.hpp"
 
 namespace concourse::baggageclaim {
@@ -35,7 +36,7 @@ struct OpenVolume {
 
 class VolumeRepository {
  public:
-  VolumeRepository(Filesystem& filesystem, Driver& driver, IdPolicy policy);
+  VolumeRepository(Filesystem& filesystem, Driver& driver, IdPolicy policy, Syncer& syncer);
 
   // Live volumes that have all of `wanted`. What can't be read is left out.
   std::vector<Volume> list(const Properties& wanted) const;
@@ -67,11 +68,13 @@ class VolumeRepository {
   VolumeDir fill(const VolumeDir& volume, const VolumeRequest& request, const Strategy& strategy, const VolumeDir* parent,
                  const std::stop_token& stop);
   void abandon(const VolumeDir& volume);
-  void walk_owners(const VolumeDir& volume, const IdView& view, const std::optional<Owner>& everything = std::nullopt);
+  void give_to(const VolumeDir& volume, const IdView& view, const Owner& owner);
+  void walk_in_use(const VolumeDir& volume, const IdView& view);
 
   Filesystem& filesystem_;
   Driver& driver_;
   const IdPolicy policy_;
+  Syncer& syncer_;
   VolumeLocker locker_;
 };
 

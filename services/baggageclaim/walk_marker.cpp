@@ -5,17 +5,26 @@
 #include <exception>
 
 #include "common/os/file.hpp"
+#include "services/baggageclaim/record_file.hpp"
 
 namespace concourse::baggageclaim {
 
-WalkMarker::WalkMarker(const VolumeDir& volume) : volume_(volume), exceptions_(std::uncaught_exceptions()) {
-  os::write_file_durably(volume.file(kWalkingFile), "");
+namespace {
+constexpr std::string_view kRepeatable = "repeatable\n", kOnce = "once\n";
+}
+
+WalkMarker::WalkMarker(const VolumeDir& volume, bool repeatable) : volume_(volume), exceptions_(std::uncaught_exceptions()) {
+  write_record(volume, kWalkingFile, repeatable ? kRepeatable : kOnce);
 }
 
 WalkMarker::~WalkMarker() {
   if (std::uncaught_exceptions() == exceptions_) ::unlink(volume_.file(kWalkingFile).c_str());
 }
 
-bool WalkMarker::exists(const VolumeDir& volume) { return ::access(volume.file(kWalkingFile).c_str(), F_OK) == 0; }
+WalkMarker::Left WalkMarker::left(const VolumeDir& volume) {
+  const auto text = os::read_file(volume.file(kWalkingFile));
+  if (!text) return Left::nothing;
+  return *text == kOnce ? Left::ruined : Left::repeatable;
+}
 
 }  // namespace concourse::baggageclaim

@@ -9,12 +9,15 @@ namespace concourse::baggageclaim {
 class WalkMarker {
  public:
   // Durable when it returns. Removed when dropped, except by an exception: then the walk isn't complete.
-  explicit WalkMarker(const VolumeDir& volume);
+  // `repeatable`: whether a walk that was cut short may simply be done again.
+  explicit WalkMarker(const VolumeDir& volume, bool repeatable = true);
   ~WalkMarker();
   WalkMarker(const WalkMarker&) = delete;
   WalkMarker& operator=(const WalkMarker&) = delete;
 
-  static bool exists(const VolumeDir& volume);
+  // What a dead server has left: nothing, a walk to be repeated, or one that can't be.
+  enum class Left { nothing, repeatable, ruined };
+  static Left left(const VolumeDir& volume);
 
  private:
   const VolumeDir volume_;

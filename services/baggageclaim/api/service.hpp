@@ -21,6 +21,7 @@ struct Service {
   VolumeRepository& volumes;
   PromiseList& promises;
   http::WorkerPool& creations;  // runs asynchronous creations
+  Syncer& syncer;
   P2pOptions p2p;
   StreamLimits limits;
 };

@@ -76,8 +76,11 @@ void stream_into_volume(Service& service, http::Request& request, http::Reply& r
   const auto volume = service.volumes.open_for_stream_in(request.capture("handle"));
   const auto encoding = encoding_of(request.header("Content-Encoding"));
   WireSource wire(request.reader(), limit);
-  stream_in(volume.dir, volume.root.get(), request.query_value("path").value_or(""), wire, encoding,
-            {.view = volume.view, .devices = !volume.view.shifted(), .limits = service.limits, .implicit_mode = 0755});
+  const ExtractOptions options{
+      .view = volume.view, .devices = !volume.view.shifted(), .limits = service.limits, .implicit_mode = 0755};
+  stream_in(volume.dir, volume.root.get(), request.query_value("path").value_or(""), wire, encoding, options,
+            service.syncer.boot_id());
+  service.syncer.release(volume.dir.handle);
   reply.status = 204;
 }
 

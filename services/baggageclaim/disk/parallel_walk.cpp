@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <exception>
@@ -23,12 +24,12 @@ namespace {
 
 class Walk {
  public:
-  Walk(int root, const std::function<void(const WalkEntry&)>& visit) : root_(root), visit_(visit) { waiting_.emplace_back("."); }
+  Walk(int root, const std::function<bool(const WalkEntry&)>& visit) : root_(root), visit_(visit) { waiting_.emplace_back("."); }
 
   void run(unsigned threads) {
     WalkEntry top{root_, ".", {}};
     if (fstatat(root_, "", &top.status, AT_EMPTY_PATH) != 0) throw SysError("stat a tree's root");
-    visit_(top);
+    if (!visit_(top)) return;
     std::vector<std::thread> helpers;
     for (unsigned i = 1; i < threads; ++i) helpers.emplace_back([this] { work(); });
     work();
@@ -40,8 +41,8 @@ class Walk {
   void work() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [this] { return failure_ || busy_ == 0 || !waiting_.empty(); });
-      if (failure_ || waiting_.empty()) break;  // nothing waits and nobody is busy: done
+      changed_.wait(lock, [this] { return over_ || busy_ == 0 || !waiting_.empty(); });
+      if (over_ || waiting_.empty()) break;  // nothing waits and nobody is busy: done
       auto directory = std::move(waiting_.back());
       waiting_.pop_back();
       ++busy_;
@@ -54,7 +55,8 @@ class Walk {
       }
       lock.lock();
       if (failure && !failure_) failure_ = failure;
-      if (--busy_ == 0 || failure_) changed_.notify_all();
+      over_ = over_ || failure;
+      if (--busy_ == 0 || over_) changed_.notify_all();
     }
     changed_.notify_all();
   }
@@ -73,8 +75,9 @@ class Walk {
         if (errno == ENOENT) return;
         throw SysError("stat '" + path + "/" + name + "'");
       }
-      visit_(found);
-      if (S_ISDIR(found.status.st_mode)) push(path + "/" + name);
+      if (over_) return;
+      if (!visit_(found)) over_ = true;
+      else if (S_ISDIR(found.status.st_mode)) push(path + "/" + name);
     });
   }
 
@@ -85,8 +88,9 @@ class Walk {
   }
 
   const int root_;
-  const std::function<void(const WalkEntry&)>& visit_;
-  std::mutex mutex_;  // guards all below
+  const std::function<bool(const WalkEntry&)>& visit_;
+  std::atomic<bool> over_ = false;  // set under mutex_ where a waiting thread has to see it
+  std::mutex mutex_;                // guards all below
   std::condition_variable changed_;
   std::vector<std::string> waiting_;  // last in, first out: deep before wide keeps it short
   unsigned busy_ = 0;
@@ -95,7 +99,7 @@ class Walk {
 
 }  // namespace
 
-void walk_parallel(int root, unsigned threads, const std::function<void(const WalkEntry&)>& visit) {
+void walk_parallel(int root, unsigned threads, const std::function<bool(const WalkEntry&)>& visit) {
   Walk(root, visit).run(threads);
 }
 

@@ -14,10 +14,10 @@ struct WalkEntry {
   struct stat status;  // lstat
 };
 
-// Calls `visit` for the root and everything below it, once each, in no order, from `threads` threads at once. Entries that
-// vanish during the walk are skipped. The first exception of a visit (or a directory that can't be read) stops the walk and
-// is rethrown. Memory grows with the number of directories waiting, not with files.
-void walk_parallel(int root, unsigned threads, const std::function<void(const WalkEntry&)>& visit);
+// Calls `visit` for the root and everything below it, once each, in no order, from `threads` threads at once, until one call
+// returns false. Entries that vanish during the walk are skipped. The first exception of a visit (or a directory that can't be
+// read) stops the walk and is rethrown. Memory grows with the number of directories waiting, not with files.
+void walk_parallel(int root, unsigned threads, const std::function<bool(const WalkEntry&)>& visit);
 
 // As many threads as help: the machine's processors, 2 to 8.
 unsigned walk_threads();

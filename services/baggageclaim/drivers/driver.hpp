@@ -9,6 +9,7 @@
 
 #include "services/baggageclaim/disk/mount_table.hpp"
 #include "services/baggageclaim/paths.hpp"
+#include "services/baggageclaim/uidgid/id_map.hpp"
 #include "services/baggageclaim/uidgid/id_view.hpp"
 
 namespace concourse::baggageclaim {
@@ -23,6 +24,9 @@ class Driver {
   // True if ids are mapped by the kernel: no call then costs more for more files.
   virtual bool maps_ids() const = 0;
 
+  // Whether create_copy() copies.
+  virtual bool copies_data() const { return false; }
+
   // Makes a new, empty volume in init/. Its data path exists afterwards, but may show nothing before show().
   virtual void create(const VolumeDir& volume) = 0;
   // Makes a new volume in init/ with the content of `parent` as it is now, and its parent link. Later changes of either don't
@@ -31,8 +35,14 @@ class Driver {
   // Where an import writes: with container ids where maps_ids(), and with any ids where a walk follows.
   virtual fs::path content(const VolumeDir& volume) const = 0;
 
+  // Shows every file of `volume`, which is being made, with another owner from the next show() on, without touching it: `change`
+  // is in the container's ids. False if the driver can't; then the owners have to be walked.
+  virtual bool change_owners(const VolumeDir& volume, const IdMap& change) = 0;
+
   // Makes the data path show the volume under `view`. What has the old view open keeps it.
   virtual Shown show(const VolumeDir& volume, const IdView& view) = 0;
+  // After needs_walk: what the walk has to change besides how root is shown.
+  virtual IdMap change_to_walk(const VolumeDir&) const { return {}; }
   // The owners in the data path have been walked since show(): they are stored as `view` shows them from now on.
   virtual void owners_stored(const VolumeDir& volume, const IdView& view) = 0;
   // At start, once for every live volume: as show(), but keeps a mount that is right already. Throws Error if the volume's

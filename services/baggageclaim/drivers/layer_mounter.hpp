@@ -1,5 +1,5 @@
-// Mounts overlays from a place of its own: a thread with a private mount namespace in which the layers directory stands twice,
-// as it is (`p`) and with ids mapped (`s`).
+// Mounts overlays from a place of its own: a thread with a private mount namespace in which the layers' directory stands once
+// for each id map in use.
 //
 // Why a thread: overlayfs acts with the credentials of whoever mounted it. On id-mapped layers it must act as the id that
 // stands for root there, or the overlay comes up read-only; fsuid and fsgid are a thread's own. Why a namespace: overlayfs
@@ -8,39 +8,38 @@
 #pragma once
 
 #include <condition_variable>
+#include <exception>
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "common/base/unique_fd.hpp"
+#include "services/baggageclaim/uidgid/user_namespace.hpp"
 
 namespace concourse::baggageclaim {
 
 struct Layer {
   std::string handle;
-  bool mapped = false;  // through the id map
+  IdMap map;  // from what is stored to what is shown
 };
 
 struct OverlaySpec {
   std::vector<Layer> lower;  // uppermost first
   Layer upper;               // its work directory is work/<handle>
   std::string source;        // shown in the mount table, to recognise the mount by
-};
-
-// The id map for layers: the namespace that holds it, and the id by which it shows root.
-struct LayerMap {
-  UniqueFd user_namespace;
-  std::uint32_t root = 0;
+  bool is_volatile = false;  // never flushed: not by fsync(2) in it, nor by its end
 };
 
 class LayerMounter {
  public:
-  // `layers`: the directory of all layers. Throws Error(unavailable) if the kernel or our rights don't allow it.
-  LayerMounter(const std::filesystem::path& layers, const std::optional<LayerMap>& map);
+  // `layers`: the directory of all layers. `namespaces`: for the id maps; nullptr where there will be none. Throws
+  // Error(unavailable) if the kernel or our rights don't allow it.
+  LayerMounter(const std::filesystem::path& layers, UserNamespaces* namespaces);
   ~LayerMounter();
   LayerMounter(const LayerMounter&) = delete;
   LayerMounter& operator=(const LayerMounter&) = delete;
@@ -52,13 +51,26 @@ class LayerMounter {
   static bool fits(const std::vector<Layer>& lower, const Layer& upper);
 
  private:
-  void enter_namespace(const std::filesystem::path& layers);
-  UniqueFd mount_here(const OverlaySpec& spec);
-  void on_thread(const std::function<void()>& job);
+  struct View {
+    IdMap map;
+    std::string directory;
+    std::uint64_t used = 0;
+  };
 
-  const int user_namespace_;  // -1: no map
-  const std::uint32_t root_;
+  void enter_namespace(const std::filesystem::path& layers);
+  using Namespaces = std::map<IdMap, std::shared_ptr<const UniqueFd>>;
+  Namespaces namespaces_for(const OverlaySpec& spec) const;
+  std::string view_for(const IdMap& map, const Namespaces& namespaces);
+  std::string options_for(const OverlaySpec& spec, const Namespaces& namespaces);
+  UniqueFd mount_here(const OverlaySpec& spec, const Namespaces& namespaces);
+  void on_thread(const std::function<void()>& job);
+  void end_thread();
+
+  UserNamespaces* const namespaces_;
   std::string features_;  // mount options that this kernel takes
+
+  std::vector<View> views_;  // the thread's alone, as is clock_
+  std::uint64_t clock_ = 0;
 
   std::mutex calls_;  // one call at a time
   std::mutex mutex_;  // guards the rest

@@ -8,11 +8,15 @@
 #include "services/baggageclaim/disk/remove.hpp"
 #include "services/baggageclaim/disk/tree_copy.hpp"
 #include "services/baggageclaim/metadata.hpp"
+#include "services/baggageclaim/volume_format.hpp"
 
 namespace concourse::baggageclaim {
 
 void NaiveDriver::create(const VolumeDir& volume) {
   if (::mkdir(volume.data().c_str(), 0755) != 0) throw SysError("make directory '" + volume.data().string() + "'");
+  VolumeFormat format;
+  format.driver = "naive";
+  write_format(volume, format);
 }
 
 void NaiveDriver::create_copy(const VolumeDir& volume, const VolumeDir& parent) {
@@ -24,7 +28,13 @@ void NaiveDriver::create_copy(const VolumeDir& volume, const VolumeDir& parent) 
 
 // Whether the owners are right already isn't known: a copy has its parent's.
 Shown NaiveDriver::show(const VolumeDir&, const IdView&) { return Shown::needs_walk; }
-void NaiveDriver::owners_stored(const VolumeDir&, const IdView&) {}
+
+void NaiveDriver::owners_stored(const VolumeDir& volume, const IdView& view) {
+  auto format = read_format(volume).value_or(VolumeFormat{});
+  format.driver = "naive";
+  format.shifted = view.shifted();
+  write_format(volume, format);
+}
 
 Shown NaiveDriver::recover(const VolumeDir& volume, const IdView&, const MountTable&) {
   open_directory(volume.data());

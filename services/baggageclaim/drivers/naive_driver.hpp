@@ -9,9 +9,11 @@ class NaiveDriver : public Driver {
  public:
   std::string_view name() const override { return "naive"; }
   bool maps_ids() const override { return false; }
+  bool copies_data() const override { return true; }
   void create(const VolumeDir& volume) override;
   void create_copy(const VolumeDir& volume, const VolumeDir& parent) override;
   fs::path content(const VolumeDir& volume) const override { return volume.data(); }
+  bool change_owners(const VolumeDir&, const IdMap&) override { return false; }
   Shown show(const VolumeDir& volume, const IdView& view) override;
   void owners_stored(const VolumeDir& volume, const IdView& view) override;
   Shown recover(const VolumeDir& volume, const IdView& view, const MountTable& mounts) override;

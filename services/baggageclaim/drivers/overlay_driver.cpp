@@ -4,28 +4,27 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 
 #include "common/base/error.hpp"
 #include "common/os/file.hpp"
 #include "services/baggageclaim/disk/beneath.hpp"
 #include "services/baggageclaim/disk/mounts.hpp"
 #include "services/baggageclaim/disk/remove.hpp"
+#include "services/baggageclaim/disk/spread.hpp"
 #include "services/baggageclaim/disk/tree_copy.hpp"
+#include "services/baggageclaim/drivers/overlay_records.hpp"
 #include "services/baggageclaim/metadata.hpp"
 
 namespace concourse::baggageclaim {
 
 namespace {
 
+constexpr const char* kName = "overlay";
 constexpr const char* kGoSource = "overlay";  // what the Go worker's overlays have as source
 
 void make_directory(const fs::path& path) {
   if (::mkdir(path.c_str(), 0755) != 0) throw SysError("make directory '" + path.string() + "'");
-}
-
-bool is_there(const fs::path& path) {
-  struct stat status {};
-  return ::lstat(path.c_str(), &status) == 0;
 }
 
 bool same_directory(const fs::path& a, const fs::path& b) {
@@ -35,29 +34,50 @@ bool same_directory(const fs::path& a, const fs::path& b) {
          left.st_ino == right.st_ino;
 }
 
+// A short name for an id map: equal maps have equal names, also in another process.
+std::string name_of(const IdMap& map) {
+  if (map.is_identity()) return "p";
+  std::uint64_t hash = 14695981039346656037u;  // FNV-1a
+  for (const auto* permutation : {&map.uid, &map.gid})
+    for (const auto& [from, to] : permutation->pairs())
+      for (const auto id : {from, to}) hash = (hash ^ id) * 1099511628211u;
+  return "m" + std::to_string(hash % 1'000'000'007);
+}
+
 }  // namespace
 
-OverlayDriver::OverlayDriver(Paths paths, IdPolicy policy, std::optional<LayerMap> map)
-    : paths_(std::move(paths)), policy_(policy), map_(std::move(map)), mounter_(paths_.overlays(), map_) {
-  os::make_directories(paths_.work());
+OverlayDriver::OverlayDriver(Paths paths, IdPolicy policy, OverlayOptions options)
+    : paths_(std::move(paths)),
+      policy_(policy),
+      volatile_boot_(std::move(options.volatile_boot)),
+      namespaces_(options.maps_ids ? std::make_unique<UserNamespaces>(*policy_.max) : nullptr),
+      mounter_(paths_.overlays(), namespaces_.get()) {
+  spread_subdirectories(paths_.overlays());
+}
+
+VolumeFormat OverlayDriver::new_format() const {
+  VolumeFormat format;
+  format.driver = kName;
+  return format;
 }
 
 void OverlayDriver::create(const VolumeDir& volume) {
   remove_data(volume.handle);  // of a volume that is no more: the repository has made sure of it
   make_directory(paths_.layer(volume.handle));
   make_directory(volume.data());
-  write_format(volume, {});
+  write_format(volume, new_format());
 }
 
 void OverlayDriver::create_copy(const VolumeDir& volume, const VolumeDir& parent) {
-  const auto below = format_of(parent);
-  VolumeFormat format;
+  const auto below = overlay_format(paths_, policy_, parent);
+  auto format = new_format();
   // What is walked starts as its parent is; what is mapped is stored canonically.
-  format.shifted = !map_ && below.shifted;
+  format.shifted = !maps_ids() && below.shifted;
+  format.owners = below.owners;
   format.layers = below.layers;
   format.layers.insert(format.layers.begin(), parent.handle);
-  if (!LayerMounter::fits(overlay_spec(volume, format, IdView::plain()).lower, {volume.handle, true}))
-    return flatten(volume, parent);
+  format.volatile_since = volatile_boot_;
+  if (!LayerMounter::fits(overlay_spec(volume, format, IdView::plain()).lower, {volume.handle, {}})) return flatten(volume, parent);
 
   remove_data(volume.handle);
   make_directory(paths_.layer(volume.handle));
@@ -77,64 +97,66 @@ void OverlayDriver::flatten(const VolumeDir& volume, const VolumeDir& parent) {
   copy_tree(source.get(), target.get(), options);
 }
 
-// Wherever a volume is whose layer may still be needed.
-std::optional<VolumeDir> OverlayDriver::find(const std::string& handle) const {
-  for (const auto stage : {Stage::live, Stage::init, Stage::dead})
-    if (const auto path = paths_.stage(stage) / handle; is_there(path)) return VolumeDir{stage, handle, path};
-  if (const auto path = paths_.quarantine() / handle; is_there(path)) return VolumeDir{Stage::dead, handle, path};
-  return std::nullopt;
+bool OverlayDriver::change_owners(const VolumeDir& volume, const IdMap& change) {
+  if (!maps_ids()) return false;
+  auto format = overlay_format(paths_, policy_, volume);
+  format.owners = format.owners.then(change);
+  if (!format.owners.is_short()) return false;
+  write_format(volume, format);
+  return true;
 }
 
-VolumeFormat OverlayDriver::format_of(const VolumeDir& volume) const {
-  if (auto format = read_format(volume)) return std::move(*format);
-  // Made by the Go worker. Whatever lies between such a child and its root has been copied into the child's own layer.
+// From what a layer stores to what the host sees of it in a volume with these owners.
+IdMap OverlayDriver::map_of(bool shifted, const IdMap& owners, const IdView& view) const {
+  if (!maps_ids()) return {};
   VolumeFormat format;
-  format.shifted = policy_.view(read_privileged(volume)).shifted();
-  auto current = read_parent(volume);
-  for (int depth = 0; current; ++depth) {
-    format.layers = {*current};
-    const auto dir = find(*current);
-    if (!dir || depth > 1000)
-      throw Error(ErrorKind::invalid, "volume '" + volume.handle + "' has lost its parent '" + *current + "'");
-    current = read_parent(*dir);
-  }
-  return format;
-}
-
-bool OverlayDriver::stored_shifted(const std::string& handle) const {
-  const auto volume = find(handle);
-  if (!volume) throw Error(ErrorKind::invalid, "layer '" + handle + "' belongs to no volume any more");
-  if (const auto format = read_format(*volume)) return format->shifted;
-  return policy_.view(read_privileged(*volume)).shifted();
+  format.shifted = shifted;
+  format.owners = owners;
+  return shown_map(format, view, *policy_.max);
 }
 
 OverlaySpec OverlayDriver::overlay_spec(const VolumeDir& volume, const VolumeFormat& format, const IdView& view) const {
   OverlaySpec spec;
-  spec.upper = {volume.handle, mapped(format.shifted, view)};
-  spec.source = std::string("volume-") + (spec.upper.mapped ? "m" : "p");
+  spec.upper = {volume.handle, map_of(format.shifted, format.owners, view)};
+  spec.source = "volume-" + name_of(spec.upper.map);
   for (const auto& handle : format.layers) {
-    spec.lower.push_back({handle, mapped(stored_shifted(handle), view)});
-    spec.source += spec.lower.back().mapped ? "m" : "p";
+    spec.lower.push_back({handle, map_of(stored_shifted(paths_, policy_, handle), format.owners, view)});
+    if (spec.lower.back().map != spec.upper.map)
+      spec.source += "-" + name_of(spec.lower.back().map) + "." + std::to_string(spec.lower.size());
   }
-  spec.source += "-" + volume.handle;
+  spec.is_volatile = !volatile_boot_.empty();
   return spec;
 }
 
 Shown OverlayDriver::how_shown(const VolumeDir& volume, const VolumeFormat& format, const IdView& view) const {
-  if (map_ || !view.maps()) return Shown::exact;
+  if (maps_ids() || !view.maps()) return Shown::exact;
   // A new one may also hold what the host's root wrote into its parent.
-  return volume.stage == Stage::init || format.shifted != view.shifted() ? Shown::needs_walk : Shown::exact;
+  const bool as_stored = format.shifted == view.shifted() && format.owners.is_identity();
+  return volume.stage == Stage::init || !as_stored ? Shown::needs_walk : Shown::exact;
 }
 
 void OverlayDriver::mount(const VolumeDir& volume, const VolumeFormat& format, const IdView& view) {
-  if (!format.layers.empty()) return attach_mount(mounter_.mount(overlay_spec(volume, format, view)).get(), volume.data());
+  if (!format.layers.empty()) return mount_overlay(volume, format, view);
   const auto layer = clone_mount(paths_.layer(volume.handle));
-  if (mapped(format.shifted, view)) map_mount_ids(layer.get(), map_->user_namespace.get());
+  if (const auto map = map_of(format.shifted, format.owners, view); !map.is_identity())
+    map_mount_ids(layer.get(), namespaces_->get(map)->get());
   attach_mount(layer.get(), volume.data());
 }
 
+void OverlayDriver::mount_overlay(const VolumeDir& volume, VolumeFormat format, const IdView& view) {
+  const auto spec = overlay_spec(volume, format, view);
+  // The kernel's own note that a volatile overlay was here would forbid the mount. Whether its data is to be trusted has been
+  // decided from ours.
+  remove_tree(paths_.work(volume.handle) / "work");
+  if (format.volatile_since != volatile_boot_) {
+    format.volatile_since = volatile_boot_;
+    write_format(volume, format);
+  }
+  attach_mount(mounter_.mount(spec).get(), volume.data());
+}
+
 Shown OverlayDriver::show(const VolumeDir& volume, const IdView& view) {
-  const auto format = format_of(volume);
+  const auto format = overlay_format(paths_, policy_, volume);
   try {
     // A bind mount's users may keep it. Two overlays must not use one layer at the same time: there this fails (EBUSY).
     unmount_all(volume.data(), /*lazy=*/format.layers.empty());
@@ -146,11 +168,17 @@ Shown OverlayDriver::show(const VolumeDir& volume, const IdView& view) {
   return how_shown(volume, format, view);
 }
 
+IdMap OverlayDriver::change_to_walk(const VolumeDir& volume) const {
+  return maps_ids() ? IdMap{} : overlay_format(paths_, policy_, volume).owners;
+}
+
 void OverlayDriver::owners_stored(const VolumeDir& volume, const IdView& view) {
-  auto format = format_of(volume);
+  auto format = overlay_format(paths_, policy_, volume);
   // With ids mapped a walk happens only in an overlay that couldn't be mounted anew: it is still shown under the other view,
   // so what now looks like `view` is stored the other way round.
-  format.shifted = map_ ? !format.shifted : view.shifted();
+  format.shifted = maps_ids() ? !format.shifted : view.shifted();
+  // Without, the walk has made true what a map would show.
+  if (!maps_ids()) format.owners = {};
   write_format(volume, format);
 }
 
@@ -159,18 +187,21 @@ bool OverlayDriver::is_right(const VolumeDir& volume, const VolumeFormat& format
   if (mounts.size() != 1) return false;
   const auto& mount = mounts.front();
   if (format.layers.empty()) {
+    // Which map a bind mount has isn't shown, only that it has one.
+    if (!format.owners.is_identity()) return false;
     const bool shows_mapped = mount.options.find("idmapped") != std::string::npos;
-    return shows_mapped == mapped(format.shifted, view) && same_directory(volume.data(), paths_.layer(volume.handle));
+    return shows_mapped == !map_of(format.shifted, format.owners, view).is_identity() &&
+           same_directory(volume.data(), paths_.layer(volume.handle));
   }
   if (mount.type != "overlay") return false;
   const auto wanted = overlay_spec(volume, format, view);
-  const bool any_mapped =
-      wanted.upper.mapped || std::any_of(wanted.lower.begin(), wanted.lower.end(), [](const Layer& l) { return l.mapped; });
-  return mount.source == wanted.source || (mount.source == kGoSource && !any_mapped);
+  const bool plain = wanted.upper.map.is_identity() && std::all_of(wanted.lower.begin(), wanted.lower.end(),
+                                                                   [](const Layer& layer) { return layer.map.is_identity(); });
+  return mount.source == wanted.source || (mount.source == kGoSource && plain);
 }
 
 Shown OverlayDriver::recover(const VolumeDir& volume, const IdView& view, const MountTable& mounts) {
-  const auto format = format_of(volume);
+  const auto format = overlay_format(paths_, policy_, volume);
   if (format.layers.empty() && !is_there(paths_.layer(volume.handle))) adopt_plain_directory(volume);
   for (const auto& handle : format.layers)
     if (!is_there(paths_.layer(handle)))

@@ -1,12 +1,17 @@
 // Overlayfs: a volume without parent is a layer shown by a bind mount; a copy-on-write child is an overlay of its own, empty
 // layer over all layers of its parent, which are never copied.
 //
-// Owners are stored as the container sees them. The view is made by the kernel: a layer stored one way and shown the other
-// goes through an id-mapped mount, each layer of an overlay by itself, so layers made by the Go worker mix with ours. Without
+// Owners are stored as the container sees them. The view is made by the kernel: each layer goes through an id-mapped mount that
+// undoes how it is stored and applies how the volume is to be shown, so layers made by the Go worker mix with ours. Without
 // id-mapped mounts (before Linux 5.19) layers are mounted as they are and the owners walked; metacopy then copies no data.
+//
+// Overlays are mounted `volatile` unless told otherwise: fsync(2) in a build doesn't wait for the disk, and neither does an
+// unmount, which else flushes the whole file system. After a power loss such a volume can't be trusted; its record has the boot
+// id since when, and recovery gives it up (recovery.hpp).
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 
@@ -17,17 +22,23 @@
 
 namespace concourse::baggageclaim {
 
+struct OverlayOptions {
+  bool maps_ids = false;
+  std::string volatile_boot;  // this start of the machine, for volatile overlays; empty: none are made
+};
+
 class OverlayDriver : public Driver {
  public:
-  // `map`: how to map ids; nothing where the kernel can't.
-  OverlayDriver(Paths paths, IdPolicy policy, std::optional<LayerMap> map);
+  OverlayDriver(Paths paths, IdPolicy policy, OverlayOptions options);
 
   std::string_view name() const override { return "overlay"; }
-  bool maps_ids() const override { return map_.has_value(); }
+  bool maps_ids() const override { return namespaces_ != nullptr; }
   void create(const VolumeDir& volume) override;
   void create_copy(const VolumeDir& volume, const VolumeDir& parent) override;
   fs::path content(const VolumeDir& volume) const override { return paths_.layer(volume.handle); }
+  bool change_owners(const VolumeDir& volume, const IdMap& change) override;
   Shown show(const VolumeDir& volume, const IdView& view) override;
+  IdMap change_to_walk(const VolumeDir& volume) const override;
   void owners_stored(const VolumeDir& volume, const IdView& view) override;
   Shown recover(const VolumeDir& volume, const IdView& view, const MountTable& mounts) override;
   bool destroy(const VolumeDir& volume) override;
@@ -35,13 +46,12 @@ class OverlayDriver : public Driver {
   void remove_data(const std::string& handle) override;
 
  private:
-  std::optional<VolumeDir> find(const std::string& handle) const;
-  VolumeFormat format_of(const VolumeDir& volume) const;
-  bool stored_shifted(const std::string& handle) const;
+  VolumeFormat new_format() const;
+  IdMap map_of(bool stored_shifted, const IdMap& owners, const IdView& view) const;
   Shown how_shown(const VolumeDir& volume, const VolumeFormat& format, const IdView& view) const;
-  bool mapped(bool stored_shifted, const IdView& view) const { return map_ && stored_shifted != view.shifted(); }
   OverlaySpec overlay_spec(const VolumeDir& volume, const VolumeFormat& format, const IdView& view) const;
   void mount(const VolumeDir& volume, const VolumeFormat& format, const IdView& view);
+  void mount_overlay(const VolumeDir& volume, VolumeFormat format, const IdView& view);
   bool is_right(const VolumeDir& volume, const VolumeFormat& format, const IdView& view, const std::vector<Mount>& mounts) const;
   void adopt_plain_directory(const VolumeDir& volume);
   void flatten(const VolumeDir& volume, const VolumeDir& parent);
@@ -49,7 +59,8 @@ class OverlayDriver : public Driver {
 
   const Paths paths_;
   const IdPolicy policy_;
-  const std::optional<LayerMap> map_;
+  const std::string volatile_boot_;
+  const std::unique_ptr<UserNamespaces> namespaces_;  // nullptr: ids can't be mapped
   LayerMounter mounter_;
 
   mutable std::mutex mutex_;                                   // guards the two maps

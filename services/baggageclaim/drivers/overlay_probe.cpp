@@ -9,6 +9,7 @@
 #include "common/base/strings.hpp"
 #include "common/os/file.hpp"
 #include "services/baggageclaim/disk/remove.hpp"
+#include "services/baggageclaim/drivers/layer_mounter.hpp"
 #include "services/baggageclaim/uidgid/acting_id.hpp"
 #include "services/baggageclaim/uidgid/user_namespace.hpp"
 
@@ -23,8 +24,8 @@ struct stat status_of(int directory, const char* name) {
   return status;
 }
 
-// Two layers with a file each way, as a build uses them: read the lower one's, change it, make one of one's own.
-void try_overlay(const Paths& paths, const std::optional<LayerMap>& map) {
+// Two layers with a file each way, as a build uses them: change the lower one's, make one of one's own, remove one.
+void try_overlay(const Paths& paths, UserNamespaces* namespaces, const IdMap& map, bool is_volatile) {
   const auto lower = "probe-" + random_hex(6), upper = "probe-" + random_hex(6);
   const ScopeExit clean([&] {
     for (const auto& path : {paths.layer(lower), paths.layer(upper), paths.work(upper)}) {
@@ -38,10 +39,9 @@ void try_overlay(const Paths& paths, const std::optional<LayerMap>& map) {
   for (const auto& path : {paths.layer(lower), paths.layer(upper), paths.work(upper)}) os::make_directories(path);
   os::replace_file(paths.layer(lower) / "old", "");
 
-  LayerMounter mounter(paths.overlays(), map);
-  const bool mapped = map.has_value();
-  const auto overlay = mounter.mount({{{lower, mapped}}, {upper, mapped}, "probe"});
-  const auto root = mapped ? map->root : 0;
+  LayerMounter mounter(paths.overlays(), namespaces);
+  const auto overlay = mounter.mount({{{lower, map}}, {upper, map}, "probe", is_volatile});
+  const auto root = map.uid(0);
   const ActingId id(root);
   if (::mkdirat(overlay.get(), "new", 0755) != 0) throw SysError("make a directory in the overlay");
   if (::fchownat(overlay.get(), "old", 1, 1, 0) != 0) throw SysError("change an owner in the overlay");
@@ -57,20 +57,31 @@ void try_overlay(const Paths& paths, const std::optional<LayerMap>& map) {
 
 OverlayProbe probe_overlay(const Paths& paths, const IdPolicy& policy) {
   os::make_directories(paths.work());
+  OverlayProbe probe;
   try {
-    try_overlay(paths, std::nullopt);
+    try_overlay(paths, nullptr, {}, false);
   } catch (const Error& e) {
     throw Error(ErrorKind::unavailable, std::string("overlays don't work in '") + paths.overlays().string() + "': " + e.what());
   }
-  if (!policy.max) return {std::nullopt, "ids are not mapped: user namespaces are disabled"};
   try {
-    LayerMap map{make_swapping_namespace(*policy.max), *policy.max};
-    std::optional<LayerMap> tried(std::move(map));
-    try_overlay(paths, tried);
-    return {std::move(tried), "ids are mapped by id-mapped mounts"};
-  } catch (const Error& e) {
-    return {std::nullopt, std::string("owners are walked, because ids can't be mapped: ") + e.what()};
+    try_overlay(paths, nullptr, {}, true);
+    probe.can_be_volatile = true;
+  } catch (const Error&) {
+    // Before Linux 5.10.
   }
+  if (!policy.max) {
+    probe.ids = "ids are not mapped: user namespaces are disabled";
+    return probe;
+  }
+  try {
+    UserNamespaces namespaces(*policy.max);
+    try_overlay(paths, &namespaces, IdMap::swap(0, *policy.max), probe.can_be_volatile);
+    probe.maps_ids = true;
+    probe.ids = "ids are mapped by id-mapped mounts";
+  } catch (const Error& e) {
+    probe.ids = std::string("owners are walked, because ids can't be mapped: ") + e.what();
+  }
+  return probe;
 }
 
 }  // namespace concourse::baggageclaim

@@ -23,6 +23,8 @@ class Strategy {
   virtual ~Strategy() = default;
   // The handle of the volume that must stay as it is while materialize() runs; nothing if there is none.
   virtual std::optional<std::string> parent() const { return std::nullopt; }
+  // Whether the new volume's data is written now, and so has to be flushed one day.
+  virtual bool copies_data() const { return false; }
   // Fills `volume`, which is new and in init/. `parent` is given exactly if parent() names one.
   virtual void materialize(const Materials& with, const VolumeDir& volume, const VolumeDir* parent) const = 0;
 };

@@ -147,7 +147,7 @@ void extract_archive(int target, ByteSource& wire, Encoding encoding, const Extr
 }
 
 void stream_in(const VolumeDir& volume, int root, const std::string& path, ByteSource& wire, Encoding encoding,
-               const ExtractOptions& options) {
+               const ExtractOptions& options, const std::string& boot_id) {
   recover_stream_in(volume, root);  // one that could neither be undone nor completed when it failed
   std::string made;
   const auto clean = clean_relative(path);
@@ -157,6 +157,7 @@ void stream_in(const VolumeDir& volume, int root, const std::string& path, ByteS
     target = reopen_directory(make_directories_in_root(root, clean, 0755, &made).get(), clean);
   }
   auto journal = begin(target.get(), clean, made);
+  journal.boot = boot_id;
   write_journal(volume, journal);
   try {
     if (journal.staging.empty()) {
@@ -183,15 +184,19 @@ void stream_in(const VolumeDir& volume, int root, const std::string& path, ByteS
     throw;
   }
   if (!journal.staging.empty()) complete(root, journal);
-  remove_journal(volume);
+  commit_journal(volume);
 }
 
 bool recover_stream_in(const VolumeDir& volume, int root) {
   const auto journal = read_journal(volume);
   if (!journal) return false;
-  if (journal->phase == StreamInJournal::Phase::merging) complete(root, *journal);
-  else undo(root, *journal);
-  remove_journal(volume);
+  if (journal->phase == StreamInJournal::Phase::merging) {
+    complete(root, *journal);
+    commit_journal(volume);
+  } else {
+    undo(root, *journal);
+    remove_journal(volume);
+  }
   return true;
 }
 

@@ -15,8 +15,9 @@ void extract_archive(int target, ByteSource& wire, Encoding encoding, const Extr
 
 // Extracts into `path` of the volume whose data is shown by the directory `root`. After an exception the volume is as it was;
 // so it is if the server dies meanwhile, once recover_stream_in() has run. At most one stream a volume at a time.
+// Afterwards the volume is marked as not flushed since the machine's start `boot_id`.
 void stream_in(const VolumeDir& volume, int root, const std::string& path, ByteSource& wire, Encoding encoding,
-               const ExtractOptions& options);
+               const ExtractOptions& options, const std::string& boot_id);
 
 // Undoes or completes a stream that a dead server has left in the volume. True if there was one.
 bool recover_stream_in(const VolumeDir& volume, int root);

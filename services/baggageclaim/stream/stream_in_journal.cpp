@@ -7,6 +7,7 @@
 #include "common/base/error.hpp"
 #include "common/base/json.hpp"
 #include "common/os/file.hpp"
+#include "services/baggageclaim/record_file.hpp"
 
 namespace concourse::baggageclaim {
 
@@ -21,6 +22,7 @@ std::optional<StreamInJournal> read_journal(const VolumeDir& volume) {
   if (int_field(json, "version") != kVersion) throw Error(ErrorKind::invalid, "stream-in.json is of another version");
   StreamInJournal journal;
   journal.phase = string_field(json, "phase") == "merging" ? StreamInJournal::Phase::merging : StreamInJournal::Phase::extracting;
+  journal.boot = string_field(json, "boot");
   journal.path = string_field(json, "path");
   journal.made = string_field(json, "made");
   journal.staging = string_field(json, "staging");
@@ -34,6 +36,7 @@ std::optional<StreamInJournal> read_journal(const VolumeDir& volume) {
 void write_journal(const VolumeDir& volume, const StreamInJournal& journal) {
   const Json json{{"version", kVersion},
                   {"phase", journal.phase == StreamInJournal::Phase::merging ? "merging" : "extracting"},
+                  {"boot", journal.boot},
                   {"path", journal.path},
                   {"made", journal.made},
                   {"staging", journal.staging},
@@ -42,12 +45,17 @@ void write_journal(const VolumeDir& volume, const StreamInJournal& journal) {
                   {"gid", journal.gid},
                   {"mtime_s", static_cast<std::int64_t>(journal.mtime.tv_sec)},
                   {"mtime_ns", static_cast<std::int64_t>(journal.mtime.tv_nsec)}};
-  os::write_file_durably(volume.file(kStreamInFile), dump_json(json) + "\n");
+  write_record(volume, kStreamInFile, dump_json(json) + "\n");
 }
 
 void remove_journal(const VolumeDir& volume) {
   if (::unlink(volume.file(kStreamInFile).c_str()) != 0 && errno != ENOENT)
     throw SysError("remove '" + volume.file(kStreamInFile).string() + "'");
+}
+
+void commit_journal(const VolumeDir& volume) {
+  if (::rename(volume.file(kStreamInFile).c_str(), volume.file(kUnsyncedFile).c_str()) != 0)
+    throw SysError("rename '" + volume.file(kStreamInFile).string() + "'");
 }
 
 }  // namespace concourse::baggageclaim

@@ -8,7 +8,8 @@ namespace concourse::baggageclaim {
 // For as long as it lives, on its thread only. Throws SysError.
 class ActingId {
  public:
-  explicit ActingId(std::uint32_t id);
+  ActingId(std::uint32_t uid, std::uint32_t gid);
+  explicit ActingId(std::uint32_t id) : ActingId(id, id) {}
   ~ActingId();
   ActingId(const ActingId&) = delete;
   ActingId& operator=(const ActingId&) = delete;

@@ -40,6 +40,12 @@ class IdView {
     return host_id == 0 ? kOverflowId : host_id;
   }
 
+  // 0 and M change places in a shifted view: host's id for the container's and the other way round.
+  std::uint32_t swapped(std::uint32_t id) const {
+    if (!shifted_) return id;
+    return id == 0 ? max_ : id == max_ ? 0 : id;
+  }
+
   // What the owner of a file becomes that was made under either view and shall be under this one.
   std::uint32_t settle(std::uint32_t host_id) const {
     if (max_ == 0) return host_id;

@@ -29,11 +29,11 @@ std::optional<std::string> read_capability(const std::string& path) {
 
 class OwnerChange {
  public:
-  OwnerChange(const IdView& view, const std::optional<Owner>& everything) : view_(view), everything_(everything) {
-    if (!everything_) return;
-    const auto uid = view.to_host(everything_->uid), gid = view.to_host(everything_->gid);
+  explicit OwnerChange(const OwnerRule& rule) : view_(rule.view), change_(rule.change) {
+    if (!rule.everything) return;
+    const auto uid = view_.to_host(rule.everything->uid), gid = view_.to_host(rule.everything->gid);
     if (!uid || !gid)
-      throw Error(ErrorKind::invalid, "user " + std::to_string(everything_->uid) + ":" + std::to_string(everything_->gid) +
+      throw Error(ErrorKind::invalid, "user " + std::to_string(rule.everything->uid) + ":" + std::to_string(rule.everything->gid) +
                                           " doesn't exist in an unprivileged container");
     target_ = Owner{*uid, *gid};
   }
@@ -41,8 +41,8 @@ class OwnerChange {
   // True if the entry had to change.
   bool apply(const WalkEntry& entry) const {
     const auto& st = entry.status;
-    const auto uid = target_ ? target_->uid : view_.settle(st.st_uid);
-    const auto gid = target_ ? target_->gid : view_.settle(st.st_gid);
+    const auto uid = target_ ? target_->uid : changed(st.st_uid, change_.uid);
+    const auto gid = target_ ? target_->gid : changed(st.st_gid, change_.gid);
     if (uid == st.st_uid && gid == st.st_gid) return false;
 
     // Held by descriptor: a name could be exchanged for a link to somewhere else between two calls.
@@ -68,21 +68,43 @@ class OwnerChange {
   }
 
  private:
+  std::uint32_t changed(std::uint32_t host_id, const IdPermutation& change) const {
+    if (change.is_identity()) return view_.settle(host_id);
+    return view_.swapped(change(host_id == view_.max() ? 0 : host_id));
+  }
+
   static std::string what(const char* verb, const WalkEntry& entry) { return std::string(verb) + " '" + entry.name + "'"; }
 
   const IdView view_;
-  const std::optional<Owner> everything_;
+  const IdMap change_;
   std::optional<Owner> target_;
 };
 
 }  // namespace
 
-std::uint64_t translate_owners(int root, const IdView& view, const std::optional<Owner>& everything) {
-  if (!view.maps() && !everything) return 0;
-  const OwnerChange change(view, everything);
+std::optional<Owner> common_owner(int root, const IdView& view, std::uint64_t& entries) {
+  struct stat top {};
+  if (::fstat(root, &top) != 0) throw SysError("stat a tree's root");
+  std::atomic<std::uint64_t> seen = 0;
+  std::atomic<bool> common = true;
+  walk_parallel(root, walk_threads(), [&](const WalkEntry& entry) {
+    seen.fetch_add(1, std::memory_order_relaxed);
+    if (entry.status.st_uid == top.st_uid && entry.status.st_gid == top.st_gid) return true;
+    common = false;
+    return false;
+  });
+  entries = seen;
+  if (!common) return std::nullopt;
+  return Owner{view.swapped(top.st_uid), view.swapped(top.st_gid)};
+}
+
+std::uint64_t translate_owners(int root, const OwnerRule& rule) {
+  if (!rule.view.maps() && !rule.everything) return 0;
+  const OwnerChange change(rule);
   std::atomic<std::uint64_t> changed = 0;
   walk_parallel(root, walk_threads(), [&](const WalkEntry& entry) {
     if (change.apply(entry)) changed.fetch_add(1, std::memory_order_relaxed);
+    return true;
   });
   return changed;
 }

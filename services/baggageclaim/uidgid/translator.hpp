@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "services/baggageclaim/uidgid/id_map.hpp"
 #include "services/baggageclaim/uidgid/id_view.hpp"
 
 namespace concourse::baggageclaim {
@@ -14,10 +15,22 @@ struct Owner {
   std::uint32_t uid = 0, gid = 0;
 };
 
-// For the tree below the directory `root` and for itself: owners become `view.settle(owner)`, or with `everything` that
-// user's. Modes (setuid and setgid too) and file capabilities are kept, links are changed themselves, never what they point
-// to; a file's data is never touched. Runs on several threads; repeating it after an interruption is right.
+// The owner of everything in the tree, as the container sees it under `view`; nothing if there are several. `entries` gets the
+// number of entries seen.
+std::optional<Owner> common_owner(int root, const IdView& view, std::uint64_t& entries);
+
+// What a walk makes of an owner. Either root, as any view shows it, becomes root as `view` shows it, after `change` has been
+// applied to the container's id; or, with `everything`, all become that user's.
+struct OwnerRule {
+  IdView view;
+  std::optional<Owner> everything = std::nullopt;
+  IdMap change = {};
+};
+
+// Applies the rule to the tree below the directory `root` and to itself. Modes (setuid and setgid too) and file capabilities are
+// kept, links are changed themselves, never what they point to; a file's data is never touched. Runs on several threads.
+// Repeating it after an interruption is right, unless there is a `change`.
 // Returns how many entries changed. Throws SysError for the first that couldn't be changed.
-std::uint64_t translate_owners(int root, const IdView& view, const std::optional<Owner>& everything = std::nullopt);
+std::uint64_t translate_owners(int root, const OwnerRule& rule);
 
 }  // namespace concourse::baggageclaim

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
@@ -16,7 +17,7 @@
 
 namespace concourse::baggageclaim {
 
-UniqueFd make_swapping_namespace(std::uint32_t max) {
+UniqueFd make_user_namespace(const IdMap& map, std::uint32_t max) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw SysError("make a pipe");
   const UniqueFd read_end(ends[0]);
@@ -40,11 +41,23 @@ UniqueFd make_swapping_namespace(std::uint32_t max) {
   });
 
   const auto process = "/proc/" + std::to_string(pid);
-  const auto m = std::to_string(max);
-  const auto map = "0 " + m + " 1\n1 1 " + std::to_string(max - 1) + "\n" + m + " 0 1\n";
-  os::write_kernel_file(process + "/uid_map", map);
-  os::write_kernel_file(process + "/gid_map", map);
+  os::write_kernel_file(process + "/uid_map", map.uid.kernel_lines(max));
+  os::write_kernel_file(process + "/gid_map", map.gid.kernel_lines(max));
   return os::open_file(process + "/ns/user", O_RDONLY);
+}
+
+std::shared_ptr<const UniqueFd> UserNamespaces::get(const IdMap& map) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = made_.find(map); found != made_.end()) {
+    found->second.used = ++clock_;
+    return found->second.fd;
+  }
+  auto fd = std::make_shared<const UniqueFd>(make_user_namespace(map, max_));
+  if (made_.size() >= kKept)
+    made_.erase(
+        std::min_element(made_.begin(), made_.end(), [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
+  made_[map] = {fd, ++clock_};
+  return fd;
 }
 
 }  // namespace concourse::baggageclaim
