@@ -106,7 +106,8 @@ std::int64_t int_field(const Json& object, std::string_view key, std::int64_t fa
 std::uint64_t uint_field(const Json& object, std::string_view key, std::uint64_t fallback) {
   const Json* field = find_field(object, key);
   if (field == nullptr) return fallback;
-  if (!field->is_number_unsigned()) throw bad_field(key, "a whole number that is not negative", *field);
+  if (!field->is_number_integer() || (!field->is_number_unsigned() && field->get<std::int64_t>() < 0))
+    throw bad_field(key, "a whole number that is not negative", *field);
   return field->get<std::uint64_t>();
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "services/garden/container_spec.hpp"
@@ -16,14 +17,20 @@ namespace concourse::garden {
 class Container {
  public:
   // Of a spec that was accepted; writes spec.json and properties.json.
-  static std::shared_ptr<Container> create(std::filesystem::path dir, ContainerSpec spec, ContainerAddress address);
+  static std::shared_ptr<Container> create(std::filesystem::path dir, ContainerSpec spec, ContainerNetwork network);
   // Of a directory that is there already. Throws Error for a damaged record, or one of a newer version.
   static std::shared_ptr<Container> load(std::filesystem::path dir);
 
   const std::string& handle() const { return spec_.handle; }
   const std::filesystem::path& dir() const { return dir_; }
   const ContainerSpec& spec() const { return spec_; }
-  ContainerAddress address() const { return address_; }
+  Duration age() const;
+
+  ContainerNetwork network() const;
+  std::uint32_t address() const { return address_; }
+  // Kept in the record.
+  void add_port(PortMapping mapping);
+  void add_netout(const Json& rules);
   Properties& properties() { return *properties_; }
   ShimClient shim() const { return ShimClient(dir_); }
 
@@ -33,13 +40,20 @@ class Container {
   std::atomic<bool> destroying = false;
 
  private:
-  Container(std::filesystem::path dir, ContainerSpec spec, ContainerAddress address)
-      : dir_(std::move(dir)), spec_(std::move(spec)), address_(address), grace_time_ns_(spec_.grace_time_ns) {}
-  void save() const;
+  Container(std::filesystem::path dir, ContainerSpec spec, ContainerNetwork network)
+      : dir_(std::move(dir)),
+        spec_(std::move(spec)),
+        address_(network.address),
+        network_(std::move(network)),
+        grace_time_ns_(spec_.grace_time_ns) {}
+  void save() const;  // under mutex_
 
   const std::filesystem::path dir_;
   const ContainerSpec spec_;
-  const ContainerAddress address_;
+  const std::uint32_t address_;
+  std::int64_t created_ns_ = 0;  // CLOCK_BOOTTIME
+  mutable std::mutex mutex_;     // guards network_, and the record on disk
+  ContainerNetwork network_;
   std::atomic<std::int64_t> grace_time_ns_;
   std::unique_ptr<Properties> properties_;
 };

@@ -9,7 +9,7 @@ Json empty_info() {
           {"ExternalIP", ""}, {"ContainerPath", ""}, {"ProcessIDs", nullptr}, {"Properties", nullptr}, {"MappedPorts", nullptr}};
 }
 
-Json container_info(Container& container, std::uint32_t gateway, Deadline deadline) {
+Json container_info(Container& container, const Network& network, Deadline deadline) {
   Json info = empty_info();
   info["State"] = "stopped";
   info["ProcessIDs"] = Json::array();
@@ -23,12 +23,14 @@ Json container_info(Container& container, std::uint32_t gateway, Deadline deadli
     // Its end is what "stopped" says.
   }
   info["Events"] = Json::array();
-  info["HostIP"] = ipv4_text(gateway);
-  info["ContainerIP"] = ipv4_text(container.address().address);
-  info["ExternalIP"] = ipv4_text(gateway);
+  info["HostIP"] = ipv4_text(network.gateway());
+  info["ContainerIP"] = ipv4_text(container.address());
+  info["ExternalIP"] = network.external_ip();
   info["ContainerPath"] = container.dir().string();
   info["Properties"] = Json(container.properties().all());
   info["MappedPorts"] = Json::array();
+  for (const auto& mapping : container.network().ports)
+    info["MappedPorts"].push_back({{"HostPort", mapping.host_port}, {"ContainerPort", mapping.container_port}});
   return info;
 }
 

@@ -8,7 +8,7 @@ namespace concourse::garden {
 
 // All fields of the format, empty.
 Json empty_info();
-// `gateway`: the host as the container sees it. A container whose shim doesn't answer is "stopped".
-Json container_info(Container& container, std::uint32_t gateway, Deadline deadline);
+// A container whose shim doesn't answer is "stopped".
+Json container_info(Container& container, const Network& network, Deadline deadline);
 
 }  // namespace concourse::garden

@@ -62,12 +62,6 @@ Limits parse_limits(const Json& json) {
   return limits;
 }
 
-std::uint16_t port_field(const Json& json, std::string_view key) {
-  const auto port = uint_field(json, key);
-  if (port > 65535) throw bad("field '" + std::string(key) + "' is not a port");
-  return static_cast<std::uint16_t>(port);
-}
-
 }  // namespace
 
 ContainerSpec parse_container_spec(const Json& json) {
@@ -94,8 +88,7 @@ ContainerSpec parse_container_spec(const Json& json) {
   spec.limits = parse_limits(object_field(json, "limits"));
   spec.netout_rules = array_field(json, "netout_rules");
   spec.hermetic = spec.netout_rules.empty();
-  for (const Json& mapping : array_field(json, "netin"))
-    spec.netin.push_back({port_field(mapping, "host_port"), port_field(mapping, "container_port")});
+  for (const Json& mapping : array_field(json, "netin")) spec.netin.push_back(parse_port_mapping(mapping));
   return spec;
 }
 
@@ -103,7 +96,7 @@ Json to_json(const ContainerSpec& spec) {
   Json mounts = Json::array(), netin = Json::array();
   for (const auto& m : spec.bind_mounts)
     mounts.push_back({{"src_path", m.source}, {"dst_path", m.destination}, {"mode", m.writable ? 1 : 0}});
-  for (const auto& m : spec.netin) netin.push_back({{"host_port", m.host_port}, {"container_port", m.container_port}});
+  for (const auto& m : spec.netin) netin.push_back(to_json(m));
   return {{"handle", spec.handle},
           {"grace_time", spec.grace_time_ns},
           {"rootfs", "raw://" + percent_encode_path(spec.rootfs)},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/json.hpp"
+#include "services/garden/network/rules.hpp"
 
 namespace concourse::garden {
 
@@ -21,10 +22,6 @@ struct Limits {
   std::uint64_t memory_bytes = 0;
   std::uint64_t pids = 0;
   Json bandwidth = Json::object(), disk = Json::object();  // reported as they came
-};
-
-struct PortMapping {
-  std::uint16_t host_port = 0, container_port = 0;
 };
 
 struct ContainerSpec {

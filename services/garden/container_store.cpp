@@ -35,8 +35,8 @@ void check_directory(const std::string& path, const char* what) {
 
 }  // namespace
 
-ContainerStore::ContainerStore(const Options& options, Runtime runtime, Network& network)
-    : options_(options), runtime_(std::move(runtime)), network_(network) {}
+ContainerStore::ContainerStore(const Options& options, const Runtime& runtime, Network& network)
+    : options_(options), runtime_(runtime), network_(network) {}
 
 void ContainerStore::reserve(const std::string& handle) {
   const std::lock_guard lock(mutex_);
@@ -59,20 +59,20 @@ std::string ContainerStore::create(ContainerSpec spec) {
   reserve(handle);
   ScopeExit forget([&] { release(handle); });
 
-  const ContainerAddress address{network_.take_address(), spec.hermetic};
+  ContainerNetwork network{handle, network_.take_address(), spec.hermetic, {}, Json::array()};
   const auto deadline = Deadline::in(options_.request_timeout);
   const auto dir = options_.paths.container(handle);
   std::shared_ptr<Container> container;
   try {
     step("record", [&] {
       os::make_directories(dir, 0711);  // the container's root must be able to reach etc/
-      container = Container::create(dir, std::move(spec), address);
+      container = Container::create(dir, std::move(spec), network);
     });
     build(*container, deadline);
     step("record", [&] { os::replace_file(created_path(dir), ""); });
   } catch (const Error& e) {
     remove_remains(handle);
-    network_.disconnect(address);
+    network_.disconnect(container != nullptr ? container->network() : network);
     throw with_context("create container", e);
   }
   {
@@ -85,12 +85,12 @@ std::string ContainerStore::create(ContainerSpec spec) {
   return handle;
 }
 
-void ContainerStore::build(const Container& container, Deadline deadline) {
+void ContainerStore::build(Container& container, Deadline deadline) {
   const auto& spec = container.spec();
   const auto etc = etc_path(container.dir());
   step("files", [&] {
     os::make_directories(etc);
-    os::replace_file(etc / "hosts", hosts_text(hostname_of(spec.handle), ipv4_text(container.address().address), options_.etc));
+    os::replace_file(etc / "hosts", hosts_text(hostname_of(spec.handle), ipv4_text(container.address()), options_.etc));
     os::replace_file(etc / "hostname", hostname_of(spec.handle) + "\n");
     os::replace_file(etc / "resolv.conf", resolv_conf_text(spec.hermetic, options_.etc));
     if (!is_fully_privileged(spec, runtime_.machine))
@@ -102,7 +102,10 @@ void ContainerStore::build(const Container& container, Deadline deadline) {
                      dump_json(protocol::shim::to_json(runtime_.shim_config(spec, options_.request_timeout))), 0600);
   });
   const auto started = step("start", [&] { return container.shim().start(runtime_.shim, deadline); });
-  step("network", [&] { network_.connect(container.address(), started.network.get()); });
+  step("network", [&] {
+    network_.connect(container.network(), started.network.get());
+    for (const auto& mapping : spec.netin) container.add_port(network_.map_port(container.address(), mapping));
+  });
 }
 
 void ContainerStore::destroy(const std::string& handle) {
@@ -122,7 +125,7 @@ void ContainerStore::tear_down(const Container& container, Deadline deadline) {
     // No shim, or one that can't: then by force, so that a destroy always ends.
     log::warn("the shim did not destroy its container, using force", {{"handle", container.handle()}, {"error", e.what()}});
   }
-  step("network", [&] { network_.disconnect(container.address()); });
+  step("network", [&] { network_.disconnect(container.network()); });
   remove_remains(container.handle());
 }
 
@@ -133,6 +136,19 @@ void ContainerStore::remove_remains(const std::string& handle) {
   ShimClient(dir).kill(deadline);
   if (std::filesystem::exists(options_.paths.oci() / handle)) runtime_.remove(handle, deadline);
   os::remove_tree(dir);
+}
+
+PortMapping ContainerStore::net_in(const std::string& handle, PortMapping wanted) {
+  const auto container = find(handle);
+  const auto mapping = network_.map_port(container->address(), wanted);
+  container->add_port(mapping);
+  return mapping;
+}
+
+void ContainerStore::net_out(const std::string& handle, const Json& rules) {
+  const auto container = find(handle);
+  network_.allow(container->network(), rules);
+  container->add_netout(rules);
 }
 
 std::shared_ptr<Container> ContainerStore::find(const std::string& handle) const {

@@ -20,7 +20,7 @@ namespace concourse::garden {
 
 class ContainerStore {
  public:
-  ContainerStore(const Options& options, Runtime runtime, Network& network);
+  ContainerStore(const Options& options, const Runtime& runtime, Network& network);  // all three outlive it
 
   // Finds the containers that live, ends and removes what is left of the others. Before anything else; not thread-safe.
   void recover();
@@ -34,6 +34,10 @@ class ContainerStore {
   // Throws TypedError for an unknown handle, Error(conflict) when it is being destroyed already.
   void destroy(const std::string& handle);
 
+  // Net-in and net-out of a living container; kept in its record.
+  PortMapping net_in(const std::string& handle, PortMapping wanted);
+  void net_out(const std::string& handle, const Json& rules);
+
   // Throws TypedError(ContainerNotFoundError).
   std::shared_ptr<Container> find(const std::string& handle) const;
   std::vector<std::string> list(const PropertyMap& filter) const;
@@ -42,14 +46,14 @@ class ContainerStore {
  private:
   void reserve(const std::string& handle);
   void release(const std::string& handle);
-  void build(const Container& container, Deadline deadline);
+  void build(Container& container, Deadline deadline);
   void tear_down(const Container& container, Deadline deadline);
   void forget_earlier_boot();
   std::shared_ptr<Container> recover_one(const std::string& handle);
   void remove_remains(const std::string& handle);
 
-  const Options options_;
-  const Runtime runtime_;
+  const Options& options_;
+  const Runtime& runtime_;
   Network& network_;
   mutable std::mutex mutex_;  // guards containers_; a null container is one in the making
   std::map<std::string, std::shared_ptr<Container>> containers_;

@@ -19,11 +19,12 @@ int main(int argc, char** argv) {
     const auto options = garden::parse_options(values);
 
     garden::Network network(options.network);
-    garden::ContainerStore store(options, garden::Runtime::discover(options), network);
+    const auto runtime = garden::Runtime::discover(options);
+    garden::ContainerStore store(options, runtime, network);
     store.recover();
     ctx.loop().on_signal(SIGCHLD, "reap shims that have ended", [] { garden::reap_shims(); });
 
-    const garden::Api api{store, options, network.gateway()};
+    const garden::Api api{store, options, network, runtime};
     http::Server server(garden::routes(api), garden::map_error);
     auto listener = ctx.listeners().take("garden", protocol::garden_socket(options.paths.runtime_dir));
     ctx.lend("garden", listener.get());

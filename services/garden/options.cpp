@@ -50,6 +50,7 @@ Options parse_options(const config::Values& given) {
   o.network.id = o.paths.worker_id();
   o.network.pool = for_flag("garden-network-pool", [&] { return Ipv4Range::parse(values.text("garden-network-pool")); });
   o.network.mtu = static_cast<int>(values.integer("garden-mtu"));
+  o.network.external_ip = values.text("garden-external-ip");
   o.network.allow_host_access = values.flag("garden-allow-host-access");
   o.network.restricted = networks("garden-deny-network", values.list("garden-deny-network"));
   for (const auto& range : networks("garden-deny-networks", values.list("garden-deny-networks")))

@@ -33,10 +33,10 @@ void ContainerStore::forget_earlier_boot() {
 
 void ContainerStore::recover() {
   forget_earlier_boot();
-  std::vector<ContainerAddress> living;
+  std::vector<ContainerNetwork> living;
   for (const auto& handle : os::list_directory(options_.paths.containers())) {
     if (auto container = recover_one(handle)) {
-      living.push_back(container->address());
+      living.push_back(container->network());
       containers_[handle] = std::move(container);
     }
   }

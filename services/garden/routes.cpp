@@ -6,6 +6,7 @@
 #include "common/base/strings.hpp"
 #include "services/garden/container_info.hpp"
 #include "services/garden/errors.hpp"
+#include "services/garden/metrics/metrics.hpp"
 
 namespace concourse::garden {
 
@@ -71,19 +72,35 @@ class Handlers {
   }
 
   void info(Request& request, Reply& reply) const {
-    reply.json(dump_json(container_info(*container(request), api_.gateway, deadline())));
+    reply.json(dump_json(container_info(*container(request), api_.network, deadline())));
   }
 
   void bulk_info(Request& request, Reply& reply) const {
-    Json all = Json::object();
-    for (const auto& handle : split(request.query_value("handles").value_or(""), ',')) {
-      try {
-        all[handle] = {{"Info", container_info(*api_.store.find(handle), api_.gateway, deadline())}, {"Err", nullptr}};
-      } catch (const Error& e) {
-        all[handle] = {{"Info", empty_info()}, {"Err", parse_json(garden::body_of(e))}};
-      }
-    }
-    reply.json(dump_json(all));
+    bulk(request, reply, "Info", empty_info(), [this](Container& c) { return container_info(c, api_.network, deadline()); });
+  }
+
+  void metrics(Request& request, Reply& reply) const { reply.json(dump_json(metrics_of(*container(request)))); }
+
+  void bulk_metrics(Request& request, Reply& reply) const {
+    bulk(request, reply, "Metrics", empty_metrics(), [this](Container& c) { return metrics_of(c); });
+  }
+
+  void capacity(Request&, Reply& reply) const { reply.json(dump_json(garden::capacity(api_.options, api_.network.capacity()))); }
+
+  void net_in(Request& request, Reply& reply) const {
+    reply.json(dump_json(to_json(api_.store.net_in(request.capture("handle"), parse_port_mapping(object_of(request))))));
+  }
+
+  void net_out(Request& request, Reply& reply) const {
+    api_.store.net_out(request.capture("handle"), Json::array({object_of(request)}));
+    done(reply);
+  }
+
+  void bulk_net_out(Request& request, Reply& reply) const {
+    const Json rules = body_of(request);
+    if (!rules.is_array()) throw Error(ErrorKind::invalid, "body must be an array of net-out rules");
+    api_.store.net_out(request.capture("handle"), rules);
+    done(reply);
   }
 
   void run(Request& request, Reply& reply) const {
@@ -141,6 +158,24 @@ class Handlers {
   }
 
  private:
+  Json metrics_of(const Container& c) const {
+    return container_metrics(c,
+                             Cgroup(api_.runtime.machine.unified_cgroups, api_.runtime.machine.cgroup_parent + "/" + c.handle()));
+  }
+
+  // One answer for each of the query's handles, an error for those that have none.
+  void bulk(Request& request, Reply& reply, const char* key, const Json& empty, const std::function<Json(Container&)>& read) const {
+    Json all = Json::object();
+    for (const auto& handle : split(request.query_value("handles").value_or(""), ',')) {
+      try {
+        all[handle] = {{key, read(*api_.store.find(handle))}, {"Err", nullptr}};
+      } catch (const Error& e) {
+        all[handle] = {{key, empty}, {"Err", parse_json(garden::body_of(e))}};
+      }
+    }
+    reply.json(dump_json(all));
+  }
+
   const Api& api_;
 };
 
@@ -164,10 +199,16 @@ std::vector<http::Route> routes(const Api& api) {
       {"GET", "/ping", [](Request&, Reply& reply) { done(reply); }},
       {"GET", "/containers", to(&Handlers::list)},
       {"POST", "/containers", to(&Handlers::create)},
+      {"GET", "/capacity", to(&Handlers::capacity)},
       {"GET", "/containers/bulk_info", to(&Handlers::bulk_info)},
+      {"GET", "/containers/bulk_metrics", to(&Handlers::bulk_metrics)},
       {"DELETE", "/containers/:handle", to(&Handlers::destroy)},
       {"PUT", "/containers/:handle/stop", to(&Handlers::stop)},
       {"GET", "/containers/:handle/info", to(&Handlers::info)},
+      {"GET", "/containers/:handle/metrics", to(&Handlers::metrics)},
+      {"POST", "/containers/:handle/net/in", to(&Handlers::net_in)},
+      {"POST", "/containers/:handle/net/out", to(&Handlers::net_out)},
+      {"POST", "/containers/:handle/net/out/bulk", to(&Handlers::bulk_net_out)},
       {"GET", "/containers/:handle/limits/bandwidth", h->limits([](const Limits& l) { return l.bandwidth; })},
       {"GET", "/containers/:handle/limits/cpu", h->limits(cpu_limits)},
       {"GET", "/containers/:handle/limits/disk", h->limits([](const Limits& l) { return l.disk; })},

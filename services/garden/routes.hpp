@@ -12,7 +12,8 @@ namespace concourse::garden {
 struct Api {
   ContainerStore& store;
   const Options& options;
-  std::uint32_t gateway = 0;  // containers see the host by it
+  const Network& network;
+  const Runtime& runtime;
 };
 
 std::vector<http::Route> routes(const Api& api);

@@ -53,7 +53,8 @@ Filtered without_loopback(const std::string& resolv_conf) {
   return out;
 }
 
-// The address that packets to the outside would carry. Nothing is sent: connecting a datagram socket only picks the route.
+}  // namespace
+
 std::string outgoing_address() {
   const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_in there{};
@@ -67,8 +68,6 @@ std::string outgoing_address() {
     return "";
   return ipv4_text(ntohl(here.sin_addr.s_addr));
 }
-
-}  // namespace
 
 void check_host_line(const std::string& line) {
   std::istringstream words(line);

@@ -14,6 +14,10 @@ struct EtcSettings {
   std::vector<std::string> additional_dns_servers;  // besides them
 };
 
+// The host's address that packets to the outside would carry; empty without a route. Nothing is sent: connecting a datagram
+// socket only picks the route.
+std::string outgoing_address();
+
 // Throws Error(invalid) for a line that isn't "IP name…".
 void check_host_line(const std::string& line);
 

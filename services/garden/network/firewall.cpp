@@ -2,6 +2,7 @@
 
 #include <nftables/libnftables.h>
 
+#include <cstdio>
 #include <memory>
 
 #include "common/base/error.hpp"
@@ -11,39 +12,72 @@ namespace concourse::garden {
 
 namespace {
 
-std::string set_elements(const std::vector<std::string>& elements) {
-  return elements.empty() ? "" : "elements = { " + join(elements, ", ") + " }; ";
+std::string elements(const std::vector<std::string>& list) {
+  return list.empty() ? "" : "elements = { " + join(list, ", ") + " }; ";
+}
+
+// The chain with a container's exceptions.
+std::string chain_of(std::uint32_t address) {
+  char text[16];
+  std::snprintf(text, sizeof text, "out_%08x", address);
+  return text;
+}
+
+std::string exception_element(std::uint32_t address) { return ipv4_text(address) + " : jump " + chain_of(address); }
+
+std::string port_element(std::uint32_t address, PortMapping mapping) {
+  return std::to_string(mapping.host_port) + " : " + ipv4_text(address) + " . " + std::to_string(mapping.container_port);
 }
 
 }  // namespace
 
 std::string Firewall::script(const std::string& name, const FirewallRules& rules) {
-  std::vector<std::string> containers, restricted, hermetic;
+  std::vector<std::string> containers, restricted, hermetic, ports, exceptions;
+  std::string chains;
   for (const auto& range : rules.containers) containers.push_back(range.text());
   for (const auto& range : rules.restricted) restricted.push_back(range.text());
-  for (const auto address : rules.hermetic) hermetic.push_back(ipv4_text(address));
-  const auto ours = "meta iifgroup " + std::to_string(rules.link_group);
-  const auto to_ours = "meta oifgroup " + std::to_string(rules.link_group);
+  for (const auto& own : rules.own) {
+    if (own.hermetic) hermetic.push_back(ipv4_text(own.address));
+    for (const auto& mapping : own.ports) ports.push_back(port_element(own.address, mapping));
+    if (own.exceptions.empty()) continue;
+    exceptions.push_back(exception_element(own.address));
+    chains += "  chain " + chain_of(own.address) + " {\n    " + join(own.exceptions, "\n    ") + "\n  }\n";
+  }
+  const auto ours = "    meta iifgroup " + std::to_string(rules.link_group);
+  const auto to_ours = "    meta oifgroup " + std::to_string(rules.link_group);
 
   std::string s;
   // Deleting a table that isn't there is an error, so it is made first; all is one transaction.
   s += "add table inet " + name + "\ndelete table inet " + name + "\n";
   s += "table inet " + name + " {\n";
-  s += "  set containers { type ipv4_addr; flags interval; auto-merge; " + set_elements(containers) + "}\n";
-  s += "  set hermetic { type ipv4_addr; " + set_elements(hermetic) + "}\n";
-  s += "  set restricted { type ipv4_addr; flags interval; auto-merge; " + set_elements(restricted) + "}\n";
+  s += "  set containers { type ipv4_addr; flags interval; auto-merge; " + elements(containers) + "}\n";
+  s += "  set restricted { type ipv4_addr; flags interval; auto-merge; " + elements(restricted) + "}\n";
+  s += "  set hermetic { type ipv4_addr; " + elements(hermetic) + "}\n";
+  s += "  map ports { type inet_service : ipv4_addr . inet_service; " + elements(ports) + "}\n";
+  s += chains;
+  s += "  map exceptions { type ipv4_addr : verdict; " + elements(exceptions) + "}\n";
+
   s += "  chain input {\n    type filter hook input priority filter; policy accept;\n";
-  s += "    " + ours + " ip saddr @hermetic drop\n";
+  s += ours + " ip saddr @hermetic drop\n";
   if (!rules.allow_host_access) {
-    s += "    " + ours + " ct state established,related accept\n";
-    s += "    " + ours + " reject with icmpx type host-unreachable\n";
+    s += ours + " ct state established,related accept\n";
+    s += ours + " reject with icmpx type host-unreachable\n";
   }
-  s += "  }\n  chain forward {\n    type filter hook forward priority filter; policy accept;\n";
-  s += "    " + ours + " ip saddr @hermetic drop\n";
-  s += "    " + to_ours + " ip daddr @hermetic drop\n";
-  s += "    " + ours + " ct state established,related accept\n";
-  s += "    " + ours + " ip daddr @restricted reject with icmpx type host-unreachable\n";
-  s += "  }\n  chain postrouting {\n    type nat hook postrouting priority srcnat; policy accept;\n";
+  s += "  }\n";
+
+  s += "  chain forward {\n    type filter hook forward priority filter; policy accept;\n";
+  s += ours + " ct state established,related accept\n";
+  s += to_ours + " ct state established,related accept\n";
+  s += ours + " ip saddr vmap @exceptions\n";
+  s += ours + " ip saddr @hermetic drop\n";
+  s += to_ours + " ip daddr @hermetic drop\n";
+  s += ours + " ip daddr @restricted reject with icmpx type host-unreachable\n";
+  s += "  }\n";
+
+  const std::string to_mapped = "    fib daddr type local dnat ip to tcp dport map @ports\n";
+  s += "  chain prerouting {\n    type nat hook prerouting priority dstnat; policy accept;\n" + to_mapped + "  }\n";
+  s += "  chain output {\n    type nat hook output priority -100; policy accept;\n" + to_mapped + "  }\n";
+  s += "  chain postrouting {\n    type nat hook postrouting priority srcnat; policy accept;\n";
   s += "    ip saddr @containers ip daddr != @containers ip daddr != 224.0.0.0/4 masquerade\n";
   return s + "  }\n}\n";
 }
@@ -55,9 +89,38 @@ void Firewall::add_hermetic(std::uint32_t address) {
   run("add element inet " + name_ + " hermetic { " + ipv4_text(address) + " }\n", "isolate " + ipv4_text(address));
 }
 
-void Firewall::remove_hermetic(std::uint32_t address) {
-  const auto element = "element inet " + name_ + " hermetic { " + ipv4_text(address) + " }\n";
-  run("add " + element + "delete " + element, "forget the isolation of " + ipv4_text(address));
+void Firewall::map_port(std::uint32_t address, PortMapping mapping) {
+  run("add element inet " + name_ + " ports { " + port_element(address, mapping) + " }\n",
+      "map host port " + std::to_string(mapping.host_port));
+}
+
+void Firewall::add_exceptions(std::uint32_t address, const std::vector<std::string>& matches) {
+  const auto chain = "inet " + name_ + " " + chain_of(address);
+  std::string commands = "add chain " + chain + "\n";
+  for (const auto& match : matches) commands += "add rule " + chain + " " + match + "\n";
+  commands += "add element inet " + name_ + " exceptions { " + exception_element(address) + " }\n";
+  run(commands, "add net-out rules of " + ipv4_text(address));
+}
+
+void Firewall::forget(const ContainerRules& container) {
+  const auto table = "inet " + name_ + " ";
+  // An element must be there to be deleted, so it is added first: no question has to be asked before.
+  std::string commands;
+  if (container.hermetic) {
+    const auto element = "element " + table + "hermetic { " + ipv4_text(container.address) + " }\n";
+    commands += "add " + element + "delete " + element;
+  }
+  for (const auto& mapping : container.ports) {
+    commands += "add element " + table + "ports { " + port_element(container.address, mapping) + " }\n";
+    commands += "delete element " + table + "ports { " + std::to_string(mapping.host_port) + " }\n";
+  }
+  if (!container.exceptions.empty()) {
+    const auto chain = "chain " + table + chain_of(container.address) + "\n";
+    commands += "add " + chain + "add element " + table + "exceptions { " + exception_element(container.address) + " }\n";
+    commands += "delete element " + table + "exceptions { " + ipv4_text(container.address) + " }\n";
+    commands += "flush " + chain + "delete " + chain;
+  }
+  if (!commands.empty()) run(commands, "forget the rules of " + ipv4_text(container.address));
 }
 
 void Firewall::run(const std::string& commands, const std::string& what) {

@@ -1,8 +1,8 @@
 // The nftables table of this worker, made whole in one transaction at start and removed whole when it isn't needed any more.
 // Nobody else's table or chain is ever touched.
 //
-// Containers' links are recognised by their interface group, so that nothing has to change when a container comes or goes,
-// except for hermetic ones, whose addresses are in a set.
+// Containers' links are recognised by their interface group, so that nothing has to change when a container comes or goes, except
+// for hermetic ones, whose addresses are in a set, and for those with mapped ports or exceptions of their own.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,24 @@
 #include <vector>
 
 #include "services/garden/network/address_pool.hpp"
+#include "services/garden/network/rules.hpp"
 
 namespace concourse::garden {
 
+// What one container has of its own.
+struct ContainerRules {
+  std::uint32_t address = 0;
+  bool hermetic = false;
+  std::vector<PortMapping> ports;
+  std::vector<std::string> exceptions;  // netout_matches()
+};
+
 struct FirewallRules {
   std::uint32_t link_group = 0;
-  std::vector<Ipv4Range> containers;          // their addresses: the pool, and those of living ones from an earlier pool
+  std::vector<Ipv4Range> containers;  // their addresses: the pool, and those of living ones from an earlier pool
   bool allow_host_access = false;
-  std::vector<Ipv4Range> restricted;    // containers can't reach these
-  std::vector<std::uint32_t> hermetic;  // containers that reach nothing
+  std::vector<Ipv4Range> restricted;  // containers can't reach these
+  std::vector<ContainerRules> own;
 };
 
 class Firewall {
@@ -29,8 +38,12 @@ class Firewall {
 
   void install(const FirewallRules& rules);
   void remove();
+
   void add_hermetic(std::uint32_t address);
-  void remove_hermetic(std::uint32_t address);
+  void map_port(std::uint32_t address, PortMapping mapping);
+  void add_exceptions(std::uint32_t address, const std::vector<std::string>& matches);
+  // Takes away all that the container has of its own; what isn't there is fine.
+  void forget(const ContainerRules& container);
 
   // The transaction of install(), as nft(8) would read it.
   static std::string script(const std::string& name, const FirewallRules& rules);

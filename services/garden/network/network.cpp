@@ -7,6 +7,7 @@
 #include "common/base/scope_exit.hpp"
 #include "common/daemon/log.hpp"
 #include "common/os/file.hpp"
+#include "services/garden/network/etc_files.hpp"
 #include "services/garden/network/netlink.hpp"
 
 namespace concourse::garden {
@@ -32,6 +33,13 @@ void disable_ipv6(const std::string& link) {
   }
 }
 
+ContainerRules rules_of(const ContainerNetwork& container) {
+  ContainerRules rules{container.address, container.hermetic, container.ports, {}};
+  for (const Json& rule : container.netout)
+    for (auto& match : netout_matches(rule, container.handle)) rules.exceptions.push_back(std::move(match));
+  return rules;
+}
+
 void configure_inside(std::uint32_t address, std::uint32_t gateway) {
   disable_ipv6("all");
   disable_ipv6("default");
@@ -49,7 +57,7 @@ std::string Network::link_name(std::uint32_t address) { return "cw" + hex(addres
 Network::Network(NetworkSettings settings)
     : settings_(std::move(settings)), pool_(settings_.pool), firewall_("concourse_" + hex(settings_.id)) {}
 
-void Network::start(const std::vector<ContainerAddress>& living) {
+void Network::start(const std::vector<ContainerNetwork>& living) {
   Netlink netlink;
   mtu_ = settings_.mtu > 0 ? settings_.mtu : netlink.uplink_mtu();
   set_sysctl("ipv4/ip_forward", "1");
@@ -57,9 +65,10 @@ void Network::start(const std::vector<ContainerAddress>& living) {
   std::set<std::string> ours;
   for (const auto& container : living) {
     pool_.restore(container.address);
+    for (const auto& mapping : container.ports) ports_.take(mapping.host_port);
     if (!settings_.pool.contains(container.address)) rules.containers.push_back({container.address, 32});
     ours.insert(link_name(container.address));
-    if (container.hermetic) rules.hermetic.push_back(container.address);
+    rules.own.push_back(rules_of(container));
   }
   firewall_.install(rules);
   for (const auto& link : netlink.links_in_group(settings_.id))
@@ -68,13 +77,13 @@ void Network::start(const std::vector<ContainerAddress>& living) {
 
 void Network::stop() { firewall_.remove(); }
 
-void Network::connect(const ContainerAddress& container, int netns) {
+void Network::connect(const ContainerNetwork& container, int netns) {
   const auto link = link_name(container.address);
   Netlink netlink;
   if (container.hermetic) firewall_.add_hermetic(container.address);  // before the first packet can leave
   ScopeExit undo([&] {
     netlink.delete_link(link);
-    if (container.hermetic) firewall_.remove_hermetic(container.address);
+    firewall_.forget(rules_of(container));
   });
   netlink.add_veth(link, settings_.id, kInside, netns, mtu_);
   disable_ipv6(link);
@@ -85,11 +94,31 @@ void Network::connect(const ContainerAddress& container, int netns) {
   undo.dismiss();
 }
 
-void Network::disconnect(const ContainerAddress& container) {
+void Network::disconnect(const ContainerNetwork& container) {
   Netlink netlink;
   netlink.delete_link(link_name(container.address));
-  if (container.hermetic) firewall_.remove_hermetic(container.address);
+  firewall_.forget(rules_of(container));
+  for (const auto& mapping : container.ports) ports_.give_back(mapping.host_port);
   pool_.give_back(container.address);
 }
+
+PortMapping Network::map_port(std::uint32_t address, PortMapping wanted) {
+  if (wanted.host_port == 0) wanted.host_port = ports_.take();
+  else ports_.take(wanted.host_port);
+  ScopeExit undo([&] { ports_.give_back(wanted.host_port); });
+  if (wanted.container_port == 0) wanted.container_port = wanted.host_port;
+  firewall_.map_port(address, wanted);
+  undo.dismiss();
+  return wanted;
+}
+
+void Network::allow(const ContainerNetwork& container, const Json& rules) {
+  std::vector<std::string> matches;
+  for (const Json& rule : rules)
+    for (auto& match : netout_matches(rule, container.handle)) matches.push_back(std::move(match));
+  if (!matches.empty()) firewall_.add_exceptions(container.address, matches);
+}
+
+std::string Network::external_ip() const { return settings_.external_ip.empty() ? outgoing_address() : settings_.external_ip; }
 
 }  // namespace concourse::garden

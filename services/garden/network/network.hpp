@@ -13,6 +13,7 @@
 
 #include "services/garden/network/address_pool.hpp"
 #include "services/garden/network/firewall.hpp"
+#include "services/garden/network/port_pool.hpp"
 
 namespace concourse::garden {
 
@@ -22,11 +23,16 @@ struct NetworkSettings {
   int mtu = 0;  // 0: the uplink's
   bool allow_host_access = false;
   std::vector<Ipv4Range> restricted;
+  std::string external_ip;  // empty: the address of the route to outside
 };
 
-struct ContainerAddress {
+// What is kept of a container's network for as long as it lives.
+struct ContainerNetwork {
+  std::string handle;
   std::uint32_t address = 0;
   bool hermetic = false;
+  std::vector<PortMapping> ports;
+  Json netout = Json::array();  // NetOutRules
 };
 
 class Network {
@@ -35,7 +41,7 @@ class Network {
 
   // Forwarding on, rules in place, addresses of the living containers taken, links without a container removed. A living
   // container keeps its address when the pool has been changed.
-  void start(const std::vector<ContainerAddress>& living);
+  void start(const std::vector<ContainerNetwork>& living);
   // Removes rules; only when no container is left.
   void stop();
 
@@ -44,15 +50,22 @@ class Network {
   std::uint32_t capacity() const { return pool_.range().size() - 3; }
 
   // Connects the namespace. On an error nothing of it is left but the address, which the caller gives back.
-  void connect(const ContainerAddress& container, int netns);
-  // Undoes both; whatever is missing already is fine.
-  void disconnect(const ContainerAddress& container);
+  void connect(const ContainerNetwork& container, int netns);
+  // Undoes all of it; whatever is missing already is fine.
+  void disconnect(const ContainerNetwork& container);
+
+  // Makes `wanted` true; a host port of 0 is one of the pool's, a container port of 0 the same as the host's.
+  PortMapping map_port(std::uint32_t address, PortMapping wanted);
+  // Lets the container reach what `rules` (an array of NetOutRules) say, whatever is denied to all. All or none of them.
+  void allow(const ContainerNetwork& container, const Json& rules);
+  std::string external_ip() const;  // of the host, as others see it
 
   static std::string link_name(std::uint32_t address);
 
  private:
   const NetworkSettings settings_;
   AddressPool pool_;
+  PortPool ports_;
   Firewall firewall_;
   int mtu_ = 1500;
 };

@@ -4,6 +4,8 @@
 #include "services/garden/network/address_pool.hpp"
 #include "services/garden/network/etc_files.hpp"
 #include "services/garden/network/firewall.hpp"
+#include "services/garden/network/port_pool.hpp"
+#include "services/garden/network/rules.hpp"
 
 using namespace concourse;
 using namespace concourse::garden;
@@ -57,14 +59,50 @@ TEST_CASE("hosts: localhost, the operator's lines, the container itself") {
 }
 
 TEST_CASE("firewall: host access opens the input chain and nothing else") {
-  FirewallRules rules{7, {Ipv4Range::parse("10.80.0.0/16"), Ipv4Range::parse("10.9.0.7")}, false, {Ipv4Range::parse("192.168.0.0/16")}, {*parse_ipv4("10.80.0.9")}};
+  const ContainerRules hermetic{*parse_ipv4("10.80.0.9"), true, {}, {}};
+  const ContainerRules open_to_some{
+      *parse_ipv4("10.80.0.8"), false, {{61001, 80}}, netout_matches({{"protocol", 1}, {"ports", {{{"start", 22}}}}}, "h")};
+  FirewallRules rules{7,
+                      {Ipv4Range::parse("10.80.0.0/16"), Ipv4Range::parse("10.9.0.7")},
+                      false,
+                      {Ipv4Range::parse("192.168.0.0/16")},
+                      {hermetic, open_to_some}};
   const auto closed = Firewall::script("t", rules);
   CHECK(closed.find("meta iifgroup 7 reject") != std::string::npos);
   CHECK(closed.find("elements = { 192.168.0.0/16 }") != std::string::npos);
   CHECK(closed.find("elements = { 10.80.0.9 }") != std::string::npos);
+  CHECK(closed.find("elements = { 61001 : 10.80.0.8 . 80 }") != std::string::npos);
+  CHECK(closed.find("elements = { 10.80.0.8 : jump out_0a500008 }") != std::string::npos);
   CHECK(closed.find("elements = { 10.80.0.0/16, 10.9.0.7/32 }") != std::string::npos);
   rules.allow_host_access = true;
   const auto open = Firewall::script("t", rules);
   CHECK(open.find("meta iifgroup 7 reject") == std::string::npos);
   CHECK(open.find("ip daddr @restricted reject") != std::string::npos);
+}
+
+TEST_CASE("net-out rules: every pair of network and ports, and what contradicts itself is refused") {
+  const auto matches =
+      netout_matches(parse_json(R"({"protocol":1,"networks":[{"start":"1.1.1.1"},{"start":"2.2.2.1","end":"2.2.2.9"}],
+                                                     "ports":[{"start":80,"end":81},{"start":443,"end":443}],"log":true})"),
+                     "handle");
+  CHECK(matches.size() == 8);
+  CHECK(matches[0] == "meta nfproto ipv4 ip daddr 1.1.1.1 tcp dport 80-81 ct state new log prefix \"handle \"");
+  CHECK(matches[7] == "meta nfproto ipv4 ip daddr 2.2.2.1-2.2.2.9 tcp dport 443 accept");
+  CHECK(netout_matches(parse_json(R"({})"), "h") == std::vector<std::string>{"meta nfproto ipv4 accept"});
+  CHECK(netout_matches(parse_json(R"({"protocol":3,"icmps":{"type":8,"code":0}})"), "h")[0] ==
+        "meta nfproto ipv4 icmp type 8 icmp code 0 accept");
+  for (const char* bad :
+       {R"({"protocol":0,"ports":[{"start":1}]})", R"({"protocol":9})", R"({"networks":[{"start":"x"}]})",
+        R"({"networks":[{"start":"2.0.0.0","end":"1.0.0.0"}]})", R"({"protocol":1,"ports":[{"start":9,"end":1}]})", R"([])"})
+    CHECK_THROWS_AS(netout_matches(parse_json(bad), "h"), Error);
+}
+
+TEST_CASE("port pool: its own ports in turn, given ones once") {
+  PortPool pool;
+  CHECK(pool.take() == 61001);
+  pool.take(61002);
+  CHECK(pool.take() == 61003);
+  CHECK_THROWS_WITH_AS(pool.take(61001), "host port 61001 is mapped already", Error);
+  pool.give_back(61001);
+  pool.take(61001);
 }

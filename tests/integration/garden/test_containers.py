@@ -156,6 +156,25 @@ def test_info(api, container):
     process.detach()
 
 
+def test_metrics_and_capacity(api, own_rootfs):
+    handle = api.create(own_rootfs, limits={"memory_limits": {"limit_in_bytes": 128 << 20}, "cpu_limits": {"limit_in_shares": 64}, "pid_limits": {"max": 50}})
+    api.output(handle, "sh", "-c", "head -c 20000000 /dev/zero > /big; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done")
+    metrics = api.call("GET", f"/containers/{handle}/metrics")
+    assert metrics["CPUStat"]["Usage"] > 0
+    assert metrics["MemoryStat"]["TotalUsageTowardLimit"] > 0
+    assert metrics["MemoryStat"]["hierarchical_memory_limit"] in (128 << 20, 0)  # cgroup v2 has no such number
+    assert metrics["PidStat"] == {"Current": 1, "Max": 50}
+    assert metrics["NetworkStat"]["TxBytes"] >= 0
+    assert 0 < metrics["Age"] < 600e9
+    assert metrics["CPUEntitlement"] > 0
+    bulk = api.call("GET", f"/containers/bulk_metrics?handles={handle},ghost")
+    assert bulk[handle]["Err"] is None
+    assert bulk["ghost"]["Err"]["Type"] == "ContainerNotFoundError"
+    capacity = api.call("GET", "/capacity")
+    assert capacity["memory_in_bytes"] > 0 and capacity["disk_in_bytes"] > 0
+    assert capacity["max_containers"] == 250
+
+
 def test_many_at_once(api, own_rootfs):
     def life(number):
         handle = api.create(own_rootfs, handle=f"c{number}")

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from harness.http import StatusError
 from harness.outside import HOST, OUTSIDE, listening, talk
 from harness.wait import wait_until
 
@@ -76,3 +77,39 @@ def test_bad_flags_are_one_line(install, scratch, run_dir, flag, words):
     errors = done.stderr.strip().split("\n")
     assert len(errors) == 1
     assert words in errors[0]
+
+
+def test_a_mapped_port_leads_into_the_container(api, container):
+    mapping = api.call("POST", f"/containers/{container}/net/in", {"host_port": 0, "container_port": 7000})
+    assert mapping["container_port"] == 7000
+    assert 61001 <= mapping["host_port"] < 61001 + 4534
+    process = api.run(container, "sh", "-c", "echo up; nc -l -p 7000 < /etc/hostname")
+    process.stdout.wait_for(b"up")
+    said = subprocess.run(["ip", "netns", "exec", "outside", "/usr/bin/python3", "-c",
+                           f"import socket; print(socket.create_connection(('{HOST}', {mapping['host_port']}), 10).makefile().read())"],
+                          capture_output=True, text=True, timeout=30)
+    assert container in said.stdout, said.stderr
+    assert api.info(container)["MappedPorts"] == [{"HostPort": mapping["host_port"], "ContainerPort": 7000}]
+    same = api.call("POST", f"/containers/{container}/net/in", {"host_port": 62000})
+    assert same == {"host_port": 62000, "container_port": 62000}
+    with pytest.raises(StatusError, match="host port 62000 is mapped already"):
+        api.call("POST", f"/containers/{container}/net/in", {"host_port": 62000})
+
+
+def test_net_out_rules_are_exceptions_to_what_is_denied(make_garden, own_rootfs):
+    with listening(OUTSIDE, 5005, "outside"), listening(OUTSIDE, 5006, "outside"):
+        garden = make_garden(f"--garden-deny-network={OUTSIDE}/32")
+        api = garden.api
+        handle, other = api.create(own_rootfs), api.create(own_rootfs, netout_rules=[])
+        rule = {"protocol": 1, "networks": [{"start": OUTSIDE, "end": OUTSIDE}], "ports": [{"start": 5005, "end": 5005}], "log": True}
+        api.call("POST", f"/containers/{handle}/net/out", rule)
+        api.call("POST", f"/containers/{other}/net/out/bulk", [rule, {"protocol": 2, "networks": [{"start": "9.9.9.9"}]}])
+        for each in (handle, other):
+            assert talk(api, each, OUTSIDE, 5005) == f"hello {HOST}"
+            assert talk(api, each, OUTSIDE, 5006) == ""
+        with pytest.raises(StatusError, match="Ports cannot be specified"):
+            api.call("POST", f"/containers/{handle}/net/out", {"protocol": 3, "ports": [{"start": 1}]})
+        garden.kill()
+        garden.start()  # the rules are made anew from the records
+        assert talk(api, handle, OUTSIDE, 5005) == f"hello {HOST}"
+        assert talk(api, handle, OUTSIDE, 5006) == ""

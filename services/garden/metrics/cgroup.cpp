@@ -1,0 +1,51 @@
+#include "services/garden/metrics/cgroup.hpp"
+
+#include <unistd.h>
+
+#include <sstream>
+
+#include "common/base/strings.hpp"
+#include "common/os/file.hpp"
+
+namespace concourse::garden {
+
+std::filesystem::path Cgroup::file(const char* controller, const char* name) const {
+  return unified_ ? mounts_ / path_.substr(1) / name : mounts_ / controller / path_.substr(1) / name;
+}
+
+std::uint64_t Cgroup::number(const char* controller, const char* name) const {
+  // "max", and a file that isn't there, are 0.
+  return parse_u64(trim(os::read_file(file(controller, name), 4096).value_or(""))).value_or(0);
+}
+
+std::map<std::string, std::uint64_t> Cgroup::table(const char* controller, const char* name) const {
+  std::map<std::string, std::uint64_t> values;
+  std::istringstream lines(os::read_file(file(controller, name), 1 << 16).value_or(""));
+  std::string key;
+  std::uint64_t value = 0;
+  while (lines >> key >> value) values[key] = value;
+  return values;
+}
+
+std::map<std::string, std::uint64_t> Cgroup::memory_stat() const { return table("memory", "memory.stat"); }
+std::uint64_t Cgroup::memory_peak() const { return number("memory", unified_ ? "memory.peak" : "memory.max_usage_in_bytes"); }
+std::uint64_t Cgroup::oom_kills() const { return table("memory", unified_ ? "memory.events" : "memory.oom_control")["oom_kill"]; }
+
+std::uint64_t Cgroup::cpu_usage_ns() const {
+  return unified_ ? table("cpu", "cpu.stat")["usage_usec"] * 1000 : number("cpuacct", "cpuacct.usage");
+}
+
+std::uint64_t Cgroup::cpu_user_ns() const {
+  if (unified_) return table("cpu", "cpu.stat")["user_usec"] * 1000;
+  return table("cpuacct", "cpuacct.stat")["user"] * (1'000'000'000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK)));
+}
+
+std::uint64_t Cgroup::cpu_system_ns() const {
+  if (unified_) return table("cpu", "cpu.stat")["system_usec"] * 1000;
+  return table("cpuacct", "cpuacct.stat")["system"] * (1'000'000'000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK)));
+}
+
+std::uint64_t Cgroup::pids_current() const { return number("pids", "pids.current"); }
+std::uint64_t Cgroup::pids_max() const { return number("pids", "pids.max"); }
+
+}  // namespace concourse::garden

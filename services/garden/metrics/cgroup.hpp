@@ -1,0 +1,40 @@
+// What the kernel counts for a container, on cgroup v1 and v2.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace concourse::garden {
+
+class Cgroup {
+ public:
+  // `path`: the container's, from the root of each hierarchy ("/concourse-1a2b3c4d/handle").
+  Cgroup(bool unified, std::string path, std::filesystem::path mounts = "/sys/fs/cgroup")
+      : unified_(unified), path_(std::move(path)), mounts_(std::move(mounts)) {}
+
+  bool unified() const { return unified_; }
+
+  // Everything below is 0 or empty for a controller or a number that isn't there.
+  std::map<std::string, std::uint64_t> memory_stat() const;  // the kernel's names
+  std::uint64_t memory_peak() const;                         // bytes
+  std::uint64_t oom_kills() const;
+  std::uint64_t cpu_usage_ns() const;
+  std::uint64_t cpu_user_ns() const;
+  std::uint64_t cpu_system_ns() const;
+  std::uint64_t pids_current() const;
+  std::uint64_t pids_max() const;  // 0: no limit
+
+ private:
+  std::filesystem::path file(const char* controller, const char* name) const;
+  std::uint64_t number(const char* controller, const char* name) const;
+  std::map<std::string, std::uint64_t> table(const char* controller, const char* name) const;
+
+  const bool unified_;
+  const std::string path_;
+  const std::filesystem::path mounts_;
+};
+
+}  // namespace concourse::garden
