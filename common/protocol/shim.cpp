@@ -11,7 +11,10 @@ Json to_json(const Config& c) {
           {"oci_runtime_flags", c.oci_runtime_flags},
           {"owner", c.owner},
           {"environment", c.environment},
-          {"create_limit_ms", c.create_limit_ms}};
+          {"create_limit_ms", c.create_limit_ms},
+          {"cgroup", c.cgroup},
+          {"unified_cgroups", c.unified_cgroups},
+          {"memory_limit", c.memory_limit}};
 }
 
 Config config_from_json(const Json& json) {
@@ -26,6 +29,9 @@ Config config_from_json(const Json& json) {
   c.owner = static_cast<std::uint32_t>(uint_field(json, "owner"));
   c.environment = strings_field(json, "environment");
   c.create_limit_ms = int_field(json, "create_limit_ms", c.create_limit_ms);
+  c.cgroup = string_field(json, "cgroup");
+  c.unified_cgroups = bool_field(json, "unified_cgroups");
+  c.memory_limit = uint_field(json, "memory_limit");
   return c;
 }
 

@@ -6,8 +6,8 @@
 //   attach      process_id                        connection    left-over     {}
 //   output      stream_id, stream (stdout|stderr) connection                  {}
 //   stop        kill                                                          {} when no process is left
-//   status                                                                    {"pid","processes":[{"id","running","status"}]}
-//   destroy                                                                   {} when the container is gone; then the shim exits
+//   status {"pid","running","oom_kills","processes":[{"id","running","status"}]} destroy {} when the container is gone; then the
+//   shim exits
 //
 // The connection is the client's, taken over from the HTTP server: the shim writes the answer's head and speaks the stream
 // from then on (docs/protocols/garden.md). When the answer is an error the shim has written nothing to it.
@@ -52,6 +52,9 @@ struct Config {
   std::uint32_t owner = 0;                     // host id of the container's root: its pipes are given to it
   std::vector<std::string> environment;        // of every process
   std::int64_t create_limit_ms = 60'000;       // for the OCI runtime
+  std::string cgroup;                          // its path from the root of each hierarchy
+  bool unified_cgroups = false;
+  std::uint64_t memory_limit = 0;  // bytes; 0: none
 };
 Json to_json(const Config& config);
 Config config_from_json(const Json& json);

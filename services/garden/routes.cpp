@@ -159,8 +159,8 @@ class Handlers {
 
  private:
   Json metrics_of(const Container& c) const {
-    return container_metrics(c,
-                             Cgroup(api_.runtime.machine.unified_cgroups, api_.runtime.machine.cgroup_parent + "/" + c.handle()));
+    return container_metrics(
+        c, os::Cgroup(api_.runtime.machine.unified_cgroups, api_.runtime.machine.cgroup_parent + "/" + c.handle()));
   }
 
   // One answer for each of the query's handles, an error for those that have none.

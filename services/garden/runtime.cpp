@@ -95,6 +95,9 @@ protocol::shim::Config Runtime::shim_config(const ContainerSpec& spec, Duration 
   config.oci_runtime_flags = flags;
   config.owner = is_fully_privileged(spec, machine) ? 0 : machine.highest_uid;
   config.environment = spec.env;
+  config.cgroup = machine.cgroup_parent + "/" + spec.handle;
+  config.unified_cgroups = machine.unified_cgroups;
+  config.memory_limit = spec.limits.memory_bytes;
   config.create_limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(create_limit).count();
   return config;
 }

@@ -18,7 +18,7 @@ Container::Container(EventLoop& loop, std::filesystem::path dir)
       dir_(std::move(dir)),
       config_(protocol::shim::config_from_json(parse_json(os::read_existing_file(protocol::shim::config_path(dir_))))),
       runtime_(config_, dir_),
-      processes_(loop, dir_, config_.environment, config_.owner) {}
+      processes_(loop, dir_, config_) {}
 
 UniqueFd Container::start() {
   const auto deadline = Deadline::in(std::chrono::milliseconds(config_.create_limit_ms));
@@ -28,6 +28,7 @@ UniqueFd Container::start() {
     theirs.reset();
     auto network = os::open_file("/proc/" + std::to_string(pid_) + "/ns/net", O_RDONLY);
     processes_.init().open(std::move(ours), processes_, deadline);
+    processes_.oom_watch().start();
     return network;
   } catch (const Error&) {
     try {
@@ -39,8 +40,11 @@ UniqueFd Container::start() {
   }
 }
 
-Json Container::describe() const {
-  return {{"pid", pid_}, {"running", processes_.container_running()}, {"processes", processes_.describe()}};
+Json Container::describe() {
+  return {{"pid", pid_},
+          {"running", processes_.container_running()},
+          {"oom_kills", processes_.oom_watch().kills()},
+          {"processes", processes_.describe()}};
 }
 
 void Container::destroy(std::function<void(const std::string* error)> done) {

@@ -16,7 +16,7 @@ class Container {
   // Runs the OCI runtime and waits for the init. Returns the container's network namespace.
   UniqueFd start();
   ProcessTable& processes() { return processes_; }
-  Json describe() const;
+  Json describe();
 
   // Stops the processes (TERM, grace, KILL), ends the init, removes the runtime's record. `done` gets an error text or null.
   void destroy(std::function<void(const std::string* error)> done);

@@ -46,6 +46,12 @@ void Output::process_exited() {
   settle();
 }
 
+void Output::note(const std::string& text) {
+  if (end_ - base_ < kMaxBuffered) read_source();
+  take(text.data(), text.size());
+  settle();
+}
+
 void Output::read_source() {
   static char chunk[kChunk];  // one thread
   for (int i = 0; source_ && i < kChunksAtOnce && end_ - base_ < kMaxBuffered; ++i) {
@@ -97,7 +103,7 @@ void Output::settle() {
     if (reader.closed) continue;
     someone = true;
     needed = std::min(needed, reader.at);
-    if (!source_ && reader.connection && reader.at == end_ && reader.head.empty()) close_reader(reader);
+    if (ended() && reader.connection && reader.at == end_ && reader.head.empty()) close_reader(reader);
   }
   if (!someone) needed = std::clamp(delivered_, base_, end_);
   if (needed > base_) {

@@ -9,8 +9,8 @@
 //   (the web appends to what it has).
 // - Memory is bounded: with kMaxBuffered bytes owed to the slowest reader (or to nobody) the source isn't read, the pipe fills,
 //   and the process waits. Nothing is dropped.
-// - After the process' exit the source is read until it is empty, then closed: what background children write later belongs
-//   to no process.
+// - Readers end at the process' exit, not before. After it the source is read until it is empty, then closed: what background
+//   children write later belongs to no process.
 #pragma once
 
 #include <cstdint>
@@ -49,9 +49,12 @@ class Output {
   // The client has come: `head` first, then the bytes. A second client for the same reader is refused: false.
   bool connect(Reader& reader, UniqueFd connection, std::string head);
 
+  // Words of our own, behind what the process has written so far.
+  void note(const std::string& text);
   // The process has exited: read what is left, then end the readers.
   void process_exited();
-  bool ended() const { return !source_; }
+  // Nothing more will come. A process that closes its output early hasn't ended: its readers wait for its exit.
+  bool ended() const { return exited_ && !source_; }
 
  private:
   void read_source();

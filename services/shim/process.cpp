@@ -49,6 +49,11 @@ void Process::exited(int status) {
   for (auto& attachment : attachments_) finish(attachment);
 }
 
+void Process::note(std::string line) {
+  if (tty_) line.insert(line.size() - 1, "\r");
+  (tty_ ? out_ : err_)->note(line);
+}
+
 void Process::finish(Attachment& attachment) {
   attachment.main->finish(message({{"process_id", id_}, {"exit_status", *exit_status_}}));
   attachment.expiry = loop_.after(kUnclaimed, [this, stream_id = attachment.stream_id] { detach(stream_id); });

@@ -31,6 +31,8 @@ class Process : public ProcessControls {
 
   // The program runs; with a terminal all three streams are its master.
   void started(ProcessStreams streams);
+  // A line for whoever reads its errors; with a terminal that is its one stream.
+  void note(std::string line);
   // It has ended, and its status is safely on disk.
   void exited(int status);
 

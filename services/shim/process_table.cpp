@@ -25,9 +25,15 @@ constexpr int kKilled = 128 + SIGKILL;
 
 }  // namespace
 
-ProcessTable::ProcessTable(EventLoop& loop, std::filesystem::path container_dir, std::vector<std::string> environment,
-                           std::uint32_t owner)
-    : loop_(loop), dir_(std::move(container_dir)), environment_(std::move(environment)), owner_(owner), init_(loop) {}
+ProcessTable::ProcessTable(EventLoop& loop, std::filesystem::path container_dir, const protocol::Config& config)
+    : loop_(loop),
+      dir_(std::move(container_dir)),
+      environment_(config.environment),
+      owner_(config.owner),
+      init_(loop),
+      oom_watch_(loop, config, [this](const std::string& line) {
+        for (const auto& [token, process] : by_token_) process->note(line);
+      }) {}
 
 // Three pipes: the returned ends are ours, `ends` go inside. They belong to the container's root, so that the init can give
 // them to the process' user.
@@ -104,6 +110,7 @@ void ProcessTable::end_process(Process& process, int status) {
 }
 
 void ProcessTable::process_exited(std::uint32_t token, int status) {
+  oom_watch_.check();  // while the process that ends can still be told
   const auto node = by_token_.extract(token);
   if (!node.empty()) end_process(*node.mapped(), status);
 }

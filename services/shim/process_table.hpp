@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "services/shim/oom_watch.hpp"
 #include "services/shim/process.hpp"
 
 namespace concourse::shim {
@@ -24,9 +25,10 @@ class ProcessTable : public InitEvents {
   // Null for success.
   using Done = std::function<void(const Refusal* refusal, const std::string& process_id)>;
 
-  ProcessTable(EventLoop& loop, std::filesystem::path container_dir, std::vector<std::string> environment, std::uint32_t owner);
+  ProcessTable(EventLoop& loop, std::filesystem::path container_dir, const protocol::shim::Config& config);
 
   InitChannel& init() { return init_; }
+  OomWatch& oom_watch() { return oom_watch_; }
 
   // Starts a process and answers its client on `connection`, or tells `done` why not, with nothing sent.
   void run(protocol::garden::ProcessSpec spec, UniqueFd connection, std::string leftover, Done done);
@@ -67,6 +69,7 @@ class ProcessTable : public InitEvents {
   const std::vector<std::string> environment_;
   const std::uint32_t owner_;
   InitChannel init_;
+  OomWatch oom_watch_;
   std::map<std::string, std::unique_ptr<Process>> processes_;
   std::map<std::uint32_t, Process*> by_token_;  // started, not ended
   std::map<std::uint32_t, Starting> starting_;

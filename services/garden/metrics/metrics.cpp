@@ -57,7 +57,7 @@ std::uint64_t usage_toward_limit(std::map<std::string, std::uint64_t>& stat, boo
   return all - std::min(all, reclaimable);
 }
 
-Json memory_json(const Cgroup* cgroup) {
+Json memory_json(const os::Cgroup* cgroup) {
   auto stat = cgroup != nullptr ? cgroup->memory_stat() : std::map<std::string, std::uint64_t>();
   Json json = Json::object();
   for (const char* field : kMemoryFields) json[field] = stat[field];
@@ -88,7 +88,7 @@ std::uint64_t entitlement_ns(const Limits& limits, std::int64_t age_ns) {
   return static_cast<std::uint64_t>(shares * per_share * static_cast<double>(age_ns));
 }
 
-Json metrics_json(Json memory, const Cgroup* cgroup, Json network, std::int64_t age_ns, std::uint64_t entitlement) {
+Json metrics_json(Json memory, const os::Cgroup* cgroup, Json network, std::int64_t age_ns, std::uint64_t entitlement) {
   return {{"MemoryStat", std::move(memory)},
           {"CPUStat",
            {{"Usage", cgroup != nullptr ? cgroup->cpu_usage_ns() : 0},
@@ -107,7 +107,7 @@ Json metrics_json(Json memory, const Cgroup* cgroup, Json network, std::int64_t 
 
 Json empty_metrics() { return metrics_json(memory_json(nullptr), nullptr, nullptr, 0, 0); }
 
-Json container_metrics(const Container& container, const Cgroup& cgroup) {
+Json container_metrics(const Container& container, const os::Cgroup& cgroup) {
   const auto age = container.age().count();
   return metrics_json(memory_json(&cgroup), &cgroup, network_json(container.address()), age,
                       entitlement_ns(container.spec().limits, age));

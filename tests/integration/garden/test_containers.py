@@ -3,11 +3,13 @@
 import json
 import concurrent.futures
 import os
+import re
 import subprocess
 import threading
 
 import pytest
 
+from harness.garden import tty
 from harness.http import StatusError
 
 
@@ -128,9 +130,15 @@ def test_limits_are_set_and_reported(api, own_rootfs):
     status, _, err = api.output(handle, "sh", "-c", "for i in $(seq 50); do sleep 30 & done; wait")
     assert status != 0
     assert b"fork" in err
-    # An eater dies, the container lives.
-    status, _, _ = api.output(handle, "sh", "-c", "head -c 200000000 /dev/zero | tail -c 199999999 > /dev/null; exit $?")
+    api.stop(handle, kill=True)
+    # An eater dies, the container lives, and the reason is told.
+    eat = "head -c 200000000 /dev/zero | tail -c 199999999 > /dev/null; exit $?"
+    status, _, err = api.output(handle, "sh", "-c", eat)
     assert status != 0
+    assert re.search(rb"concourse: out of memory: the container reached its limit of 64 MiB \(peak use 6[34] MiB\); the kernel killed ", err)
+    status, out, _ = api.output(handle, "sh", "-c", eat, tty=tty())
+    assert status != 0
+    assert b"concourse: out of memory" in out and out.count(b"concourse:") == 1
     assert api.output(handle, "true")[0] == 0
 
 

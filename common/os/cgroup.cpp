@@ -1,5 +1,8 @@
-#include "services/garden/metrics/cgroup.hpp"
+#include "common/os/cgroup.hpp"
 
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include <sstream>
@@ -7,7 +10,7 @@
 #include "common/base/strings.hpp"
 #include "common/os/file.hpp"
 
-namespace concourse::garden {
+namespace concourse::os {
 
 std::filesystem::path Cgroup::file(const char* controller, const char* name) const {
   return unified_ ? mounts_ / path_.substr(1) / name : mounts_ / controller / path_.substr(1) / name;
@@ -15,12 +18,12 @@ std::filesystem::path Cgroup::file(const char* controller, const char* name) con
 
 std::uint64_t Cgroup::number(const char* controller, const char* name) const {
   // "max", and a file that isn't there, are 0.
-  return parse_u64(trim(os::read_file(file(controller, name), 4096).value_or(""))).value_or(0);
+  return parse_u64(trim(read_file(file(controller, name), 4096).value_or(""))).value_or(0);
 }
 
 std::map<std::string, std::uint64_t> Cgroup::table(const char* controller, const char* name) const {
   std::map<std::string, std::uint64_t> values;
-  std::istringstream lines(os::read_file(file(controller, name), 1 << 16).value_or(""));
+  std::istringstream lines(read_file(file(controller, name), 1 << 16).value_or(""));
   std::string key;
   std::uint64_t value = 0;
   while (lines >> key >> value) values[key] = value;
@@ -30,6 +33,21 @@ std::map<std::string, std::uint64_t> Cgroup::table(const char* controller, const
 std::map<std::string, std::uint64_t> Cgroup::memory_stat() const { return table("memory", "memory.stat"); }
 std::uint64_t Cgroup::memory_peak() const { return number("memory", unified_ ? "memory.peak" : "memory.max_usage_in_bytes"); }
 std::uint64_t Cgroup::oom_kills() const { return table("memory", unified_ ? "memory.events" : "memory.oom_control")["oom_kill"]; }
+
+std::optional<UniqueFd> Cgroup::oom_event() const {
+  if (unified_) {
+    UniqueFd fd(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (!fd || inotify_add_watch(fd.get(), file("memory", "memory.events").c_str(), IN_MODIFY) < 0) return std::nullopt;
+    return fd;
+  }
+  UniqueFd event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  const UniqueFd control(::open(file("memory", "memory.oom_control").c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd registration(::open(file("memory", "cgroup.event_control").c_str(), O_WRONLY | O_CLOEXEC));
+  if (!event || !control || !registration) return std::nullopt;
+  const auto text = std::to_string(event.get()) + " " + std::to_string(control.get());
+  if (::write(registration.get(), text.data(), text.size()) < 0) return std::nullopt;
+  return event;
+}
 
 std::uint64_t Cgroup::cpu_usage_ns() const {
   return unified_ ? table("cpu", "cpu.stat")["usage_usec"] * 1000 : number("cpuacct", "cpuacct.usage");
@@ -48,4 +66,4 @@ std::uint64_t Cgroup::cpu_system_ns() const {
 std::uint64_t Cgroup::pids_current() const { return number("pids", "pids.current"); }
 std::uint64_t Cgroup::pids_max() const { return number("pids", "pids.max"); }
 
-}  // namespace concourse::garden
+}  // namespace concourse::os

@@ -7,7 +7,9 @@
 #include <optional>
 #include <string>
 
-namespace concourse::garden {
+#include "common/base/unique_fd.hpp"
+
+namespace concourse::os {
 
 class Cgroup {
  public:
@@ -21,6 +23,9 @@ class Cgroup {
   std::map<std::string, std::uint64_t> memory_stat() const;  // the kernel's names
   std::uint64_t memory_peak() const;                         // bytes
   std::uint64_t oom_kills() const;
+  // Becomes readable when the memory limit is hit; the kill is counted soon afterwards. Nothing where the kernel can't tell.
+  // Read it (any amount) to arm it again.
+  std::optional<UniqueFd> oom_event() const;
   std::uint64_t cpu_usage_ns() const;
   std::uint64_t cpu_user_ns() const;
   std::uint64_t cpu_system_ns() const;
@@ -37,4 +42,4 @@ class Cgroup {
   const std::filesystem::path mounts_;
 };
 
-}  // namespace concourse::garden
+}  // namespace concourse::os
