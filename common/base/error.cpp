@@ -18,6 +18,8 @@ ErrorKind kind_of(int error_number) {
     case ENFILE: return ErrorKind::exhausted;
     case ETIMEDOUT: return ErrorKind::timeout;
     case ECONNREFUSED:
+    case ECONNRESET:
+    case EPIPE:
     case EAGAIN: return ErrorKind::unavailable;
     default: return ErrorKind::internal;
   }

@@ -28,8 +28,11 @@ def read(path):
 def test_systemd_finds_nothing_wrong(units):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
+    made = not Path("/run/systemd").exists()
     files = sorted(str(path) for path in units.iterdir() if path.name.startswith("concourse-"))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", *files], capture_output=True, text=True, timeout=120)
+    if made:
+        shutil.rmtree("/run/systemd", ignore_errors=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
