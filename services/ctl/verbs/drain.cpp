@@ -4,6 +4,8 @@
 
 #include "common/base/error.hpp"
 #include "common/daemon/control.hpp"
+#include "common/os/process.hpp"
+#include "common/os/unix_socket.hpp"
 #include "common/protocol/beacon.hpp"
 #include "common/protocol/paths.hpp"
 #include "services/ctl/verb.hpp"
@@ -13,7 +15,7 @@ namespace concourse::ctl {
 namespace {
 
 constexpr auto kLimit = std::chrono::seconds(10);
-constexpr int kLookEvery = 1000;  // milliseconds
+constexpr auto kLookEvery = std::chrono::seconds(1);
 
 std::string mode_of(const config::Values& values) {
   std::string chosen;
@@ -28,21 +30,24 @@ std::string mode_of(const config::Values& values) {
 
 bool is_absent(const Error& e) { return e.kind() == ErrorKind::not_found || e.kind() == ErrorKind::unavailable; }
 
-// Under systemd there may be no supervisor: then the beacon itself lands or retires, and ends when that is done.
-std::string tell(const Call& call, const std::string& mode) {
+pid_t tell(const Call& call, const std::string& service, const Json& question) {
+  const auto socket = protocol::control_socket(call.runtime_dir, service);
+  const auto pid = int_field(daemon::ask(socket, {{"command", "status"}}, Deadline::in(kLimit)), "pid");
+  daemon::ask(socket, question, Deadline::in(kLimit));
+  return static_cast<pid_t>(pid);
+}
+
+// The process whose end is the end of the drain. Under systemd there may be no supervisor: then the beacon itself lands or retires.
+pid_t tell_somebody(const Call& call, const std::string& mode) {
   try {
-    daemon::ask(protocol::control_socket(call.runtime_dir, "supervisor"), {{"command", "drain"}, {"mode", mode}},
-                Deadline::in(kLimit));
-    return "supervisor";
+    return tell(call, "supervisor", {{"command", "drain"}, {"mode", mode}});
   } catch (const Error& e) {
     if (!is_absent(e)) throw;
   }
   if (mode == "stop")
     throw Error(ErrorKind::unavailable, "no supervisor runs here; stop the services with systemctl stop concourse-worker.target");
   try {
-    daemon::ask(protocol::control_socket(call.runtime_dir, "beacon"),
-                {{"command", mode == "cancel" ? protocol::beacon::kResume : mode}}, Deadline::in(kLimit));
-    return "beacon";
+    return tell(call, "beacon", {{"command", mode == "cancel" ? protocol::beacon::kResume : mode}});
   } catch (const Error& e) {
     if (is_absent(e))
       throw Error(ErrorKind::unavailable, "neither the supervisor nor the beacon is running: there is nothing to drain");
@@ -50,37 +55,40 @@ std::string tell(const Call& call, const std::string& mode) {
   }
 }
 
-// Prints each change of the beacon's state until `service` has ended.
-void watch(const Call& call, const std::string& service) {
-  std::string said;
-  for (;;) {
-    std::string line;
-    try {
-      const auto answer =
-          daemon::ask(protocol::control_socket(call.runtime_dir, "beacon"), {{"command", "status"}}, Deadline::in(kLimit));
-      const auto* beacon = find_field(answer, "beacon");
-      line = beacon == nullptr
-                 ? string_field(answer, "state")
-                 : string_field(*beacon, "state") + ", open connections: " + std::to_string(int_field(*beacon, "channels"));
-    } catch (const Error&) {
-      line = "the beacon has ended or is being restarted";
-    }
-    if (line != said) std::puts((said = line).c_str());
-    std::fflush(stdout);
-    try {
-      daemon::ask(protocol::control_socket(call.runtime_dir, service), {{"command", "status"}}, Deadline::in(kLimit));
-    } catch (const Error& e) {
-      if (!is_absent(e)) throw;
-      std::puts("ended");
-      return;
-    }
-    ::poll(nullptr, 0, kLookEvery);
+std::string progress(const Call& call) {
+  try {
+    const auto answer =
+        daemon::ask(protocol::control_socket(call.runtime_dir, "beacon"), {{"command", "status"}}, Deadline::in(kLimit));
+    const auto* beacon = find_field(answer, "beacon");
+    if (beacon == nullptr) return string_field(answer, "state");
+    return string_field(*beacon, "state") + ", open connections: " + std::to_string(int_field(*beacon, "channels"));
+  } catch (const Error&) {
+    return "the beacon doesn't answer";
   }
+}
+
+// Prints each change until the process that was told has ended. Its pid is what is watched: under systemd a question to the socket
+// of a service that has ended would start it again.
+void watch(const Call& call, pid_t told) {
+  std::string said;
+  UniqueFd process;
+  try {
+    process = os::open_pidfd(told);
+  } catch (const SysError& e) {
+    if (e.kind() != ErrorKind::not_found) throw;
+    std::puts("ended");
+    return;
+  }
+  do {
+    if (const auto line = progress(call); line != said) std::puts((said = line).c_str());
+    std::fflush(stdout);
+  } while (!os::wait_for(process.get(), POLLIN, Deadline::in(kLookEvery)));
+  std::puts("ended");
 }
 
 int drain(const Call& call) {
   const auto mode = mode_of(call.values);
-  const auto told = tell(call, mode);
+  const auto told = tell_somebody(call, mode);
   if (call.values.flag("watch") && mode != "cancel") watch(call, told);
   return 0;
 }
