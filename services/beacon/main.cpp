@@ -1,5 +1,7 @@
 // concourse-beacon: the worker's connection to the cluster. Start-up: options and keys, control socket, then the connection, which
 // is made again for as long as it takes.
+#include <sys/resource.h>
+
 #include <csignal>
 
 #include "common/config/parser.hpp"
@@ -13,10 +15,23 @@
 
 using namespace concourse;
 
+namespace {
+
+// One descriptor for each forwarded connection: the usual soft limit of 1024 is too low. What can't be raised is left as it is.
+void raise_descriptor_limit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   return daemon::run("concourse-beacon", argc, argv, [](daemon::Context& ctx) {
     const auto values = config::parse(beacon::program(), ctx.arguments(), config::current_environment());
     const auto options = beacon::read_options(values);
+    raise_descriptor_limit();
     const auto control = protocol::control_socket(options.runtime_dir, "beacon");
     os::make_directories(control.parent_path());
     ctx.start("beacon", values, control);
