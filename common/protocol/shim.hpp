@@ -6,7 +6,7 @@
 //   attach      process_id                        connection    left-over     {}
 //   output      stream_id, stream (stdout|stderr) connection                  {}
 //   stop        kill                                                          {} when no process is left
-//   status {"pid","running","oom_kills","processes":[{"id","running","status"}]} destroy {} when the container is gone; then the
+//   status {"pid","running","attached","oom_kills","processes":[{"id","running","status"}]} destroy {} when the container is gone; then the
 //   shim exits
 //
 // The connection is the client's, taken over from the HTTP server: the shim writes the answer's head and speaks the stream

@@ -81,6 +81,11 @@ void Container::add_netout(const Json& rules) {
   save();
 }
 
+bool Container::grace_time_over() const {
+  if (grace_time_ns_ <= 0 || in_use_ > 0) return false;
+  return Clock::now().time_since_epoch().count() - idle_since_ns_ >= grace_time_ns_;
+}
+
 void Container::set_grace_time(std::int64_t ns) {
   const std::lock_guard lock(mutex_);
   grace_time_ns_ = ns;

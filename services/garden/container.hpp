@@ -37,6 +37,23 @@ class Container {
   std::int64_t grace_time_ns() const { return grace_time_ns_; }
   void set_grace_time(std::int64_t ns);  // kept in the record; 0 for ever
 
+  // A request under way. The grace time runs from the end of the last one.
+  class InUse {
+   public:
+    explicit InUse(std::shared_ptr<Container> container) : container_(std::move(container)) { ++container_->in_use_; }
+    InUse(const InUse&) = delete;
+    InUse& operator=(const InUse&) = delete;
+    ~InUse() {
+      container_->use_ended();
+      --container_->in_use_;
+    }
+
+   private:
+    const std::shared_ptr<Container> container_;
+  };
+  void use_ended() { idle_since_ns_ = Clock::now().time_since_epoch().count(); }
+  bool grace_time_over() const;
+
   std::atomic<bool> destroying = false;
 
  private:
@@ -55,6 +72,8 @@ class Container {
   mutable std::mutex mutex_;     // guards network_, and the record on disk
   ContainerNetwork network_;
   std::atomic<std::int64_t> grace_time_ns_;
+  std::atomic<int> in_use_ = 0;
+  std::atomic<std::int64_t> idle_since_ns_ = Clock::now().time_since_epoch().count();  // Clock
   std::unique_ptr<Properties> properties_;
 };
 

@@ -166,6 +166,14 @@ std::vector<std::string> ContainerStore::list(const PropertyMap& filter) const {
   return handles;
 }
 
+std::vector<std::string> ContainerStore::expired() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> handles;
+  for (const auto& [handle, container] : containers_)
+    if (container != nullptr && !container->destroying && container->grace_time_over()) handles.push_back(handle);
+  return handles;
+}
+
 std::size_t ContainerStore::size() const {
   const std::lock_guard lock(mutex_);
   return containers_.size();

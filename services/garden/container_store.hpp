@@ -42,6 +42,8 @@ class ContainerStore {
   std::shared_ptr<Container> find(const std::string& handle) const;
   std::vector<std::string> list(const PropertyMap& filter) const;
   std::size_t size() const;
+  // Those whose grace time is over, as far as Garden knows: their shims know of attached clients.
+  std::vector<std::string> expired() const;
 
  private:
   void reserve(const std::string& handle);

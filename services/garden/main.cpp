@@ -1,12 +1,15 @@
 // concourse-garden: the Garden API over native containers. Its containers live in shims of their own and don't notice when it
 // is restarted. Signals: TERM and INT stop it in order (requests that are running are waited for, containers go on).
 #include <csignal>
+#include <optional>
 
 #include "common/config/parser.hpp"
 #include "common/daemon/daemon.hpp"
 #include "common/daemon/log.hpp"
 #include "common/protocol/paths.hpp"
+#include "services/garden/dns/dns_proxy.hpp"
 #include "services/garden/errors.hpp"
+#include "services/garden/grace_timer.hpp"
 #include "services/garden/options.hpp"
 #include "services/garden/routes.hpp"
 #include "services/garden/shim_client.hpp"
@@ -36,6 +39,9 @@ int main(int argc, char** argv) {
       server.add_listener(std::move(*tcp));
     }
     server.start();
+    std::optional<garden::dns::DnsProxy> dns_proxy;
+    if (options.dns_proxy) dns_proxy.emplace(garden::ipv4_text(network.gateway()));
+    const garden::GraceTimer grace_timer(store);
     ctx.on_status([&](Json& status) { status["containers"] = store.size(); });
     ctx.ready();
     ctx.serve();

@@ -62,6 +62,10 @@ Options parse_options(const config::Values& given) {
       return 0;
     });
   o.etc.dns_servers = values.list("garden-dns-server");
+  o.dns_proxy = values.flag("garden-dns-proxy-enable");
+  o.network.dns_proxy = o.dns_proxy;
+  // The proxy stands in for the host's servers, which it asks, and behind those that were given.
+  if (o.dns_proxy) o.etc.dns_servers.push_back(ipv4_text(o.network.pool.base + 1));
   o.etc.additional_dns_servers = values.list("garden-additional-dns-server");
   o.tcp = values.given("bind-ip") || values.given("bind-port");
   o.bind_ip = values.text("bind-ip");

@@ -20,6 +20,7 @@ struct Options {
   Duration default_grace_time{};
   NetworkSettings network;
   EtcSettings etc;
+  bool dns_proxy = false;
   bool tcp = false;  // also serve on bind_ip:bind_port
   std::string bind_ip;
   unsigned short bind_port = 0;

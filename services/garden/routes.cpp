@@ -47,6 +47,10 @@ class Handlers {
   explicit Handlers(const Api& api) : api_(api) {}
 
   std::shared_ptr<Container> container(const Request& request) const { return api_.store.find(request.capture("handle")); }
+  std::unique_ptr<Container::InUse> in_use(const Request& request) const {
+    if (!request.captures.contains("handle")) return nullptr;
+    return std::make_unique<Container::InUse>(container(request));
+  }
   Deadline deadline() const { return Deadline::in(api_.options.request_timeout); }
 
   void list(Request& request, Reply& reply) const {
@@ -193,7 +197,10 @@ Json memory_limits(const Limits& l) { return l.memory_bytes == 0 ? Json::object(
 std::vector<http::Route> routes(const Api& api) {
   const auto h = std::make_shared<const Handlers>(api);
   const auto to = [h](void (Handlers::*method)(Request&, Reply&) const) -> http::Handler {
-    return [h, method](Request& request, Reply& reply) { ((*h).*method)(request, reply); };
+    return [h, method](Request& request, Reply& reply) {
+      const auto in_use = h->in_use(request);
+      ((*h).*method)(request, reply);
+    };
   };
   return {
       {"GET", "/ping", [](Request&, Reply& reply) { done(reply); }},

@@ -43,7 +43,7 @@ UniqueFd Container::start() {
 Json Container::describe() {
   return {{"pid", pid_},
           {"running", processes_.container_running()},
-          {"oom_kills", processes_.oom_watch().kills()},
+          {"attached", !processes_.unattended()}, {"oom_kills", processes_.oom_watch().kills()},
           {"processes", processes_.describe()}};
 }
 

@@ -61,6 +61,8 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
   s += ours + " ip saddr @hermetic drop\n";
   if (!rules.allow_host_access) {
     s += ours + " ct state established,related accept\n";
+    if (rules.name_server)
+      s += ours + " ip daddr " + ipv4_text(*rules.name_server) + " meta l4proto { tcp, udp } th dport 53 accept\n";
     s += ours + " reject with icmpx type host-unreachable\n";
   }
   s += "  }\n";

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ struct FirewallRules {
   std::uint32_t link_group = 0;
   std::vector<Ipv4Range> containers;  // their addresses: the pool, and those of living ones from an earlier pool
   bool allow_host_access = false;
-  std::vector<Ipv4Range> restricted;  // containers can't reach these
+  std::optional<std::uint32_t> name_server;  // containers may ask it all the same
+  std::vector<Ipv4Range> restricted;         // containers can't reach these
   std::vector<ContainerRules> own;
 };
 

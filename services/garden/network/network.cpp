@@ -61,7 +61,12 @@ void Network::start(const std::vector<ContainerNetwork>& living) {
   Netlink netlink;
   mtu_ = settings_.mtu > 0 ? settings_.mtu : netlink.uplink_mtu();
   set_sysctl("ipv4/ip_forward", "1");
-  FirewallRules rules{settings_.id, {settings_.pool}, settings_.allow_host_access, settings_.restricted, {}};
+  FirewallRules rules;
+  rules.link_group = settings_.id;
+  rules.containers = {settings_.pool};
+  rules.allow_host_access = settings_.allow_host_access;
+  if (settings_.dns_proxy) rules.name_server = gateway();
+  rules.restricted = settings_.restricted;
   std::set<std::string> ours;
   for (const auto& container : living) {
     pool_.restore(container.address);

@@ -22,6 +22,7 @@ struct NetworkSettings {
   Ipv4Range pool;
   int mtu = 0;  // 0: the uplink's
   bool allow_host_access = false;
+  bool dns_proxy = false;  // names are served on the gateway's address
   std::vector<Ipv4Range> restricted;
   std::string external_ip;  // empty: the address of the route to outside
 };

@@ -62,11 +62,11 @@ TEST_CASE("firewall: host access opens the input chain and nothing else") {
   const ContainerRules hermetic{*parse_ipv4("10.80.0.9"), true, {}, {}};
   const ContainerRules open_to_some{
       *parse_ipv4("10.80.0.8"), false, {{61001, 80}}, netout_matches({{"protocol", 1}, {"ports", {{{"start", 22}}}}}, "h")};
-  FirewallRules rules{7,
-                      {Ipv4Range::parse("10.80.0.0/16"), Ipv4Range::parse("10.9.0.7")},
-                      false,
-                      {Ipv4Range::parse("192.168.0.0/16")},
-                      {hermetic, open_to_some}};
+  FirewallRules rules;
+  rules.link_group = 7;
+  rules.containers = {Ipv4Range::parse("10.80.0.0/16"), Ipv4Range::parse("10.9.0.7")};
+  rules.restricted = {Ipv4Range::parse("192.168.0.0/16")};
+  rules.own = {hermetic, open_to_some};
   const auto closed = Firewall::script("t", rules);
   CHECK(closed.find("meta iifgroup 7 reject") != std::string::npos);
   CHECK(closed.find("elements = { 192.168.0.0/16 }") != std::string::npos);

@@ -113,3 +113,33 @@ def test_net_out_rules_are_exceptions_to_what_is_denied(make_garden, own_rootfs)
         garden.start()  # the rules are made anew from the records
         assert talk(api, handle, OUTSIDE, 5005) == f"hello {HOST}"
         assert talk(api, handle, OUTSIDE, 5006) == ""
+
+
+QUERY = bytes.fromhex("1234010000010000000000000161016200000100 01".replace(" ", ""))  # the A record of a.b
+
+ASK = f"""
+import socket, sys
+query = bytes.fromhex("{QUERY.hex()}")
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.settimeout(20)
+udp.sendto(query, (sys.argv[1], 53))
+print(udp.recv(512).hex())
+tcp = socket.create_connection((sys.argv[1], 53), 20)
+tcp.sendall(len(query).to_bytes(2, "big") + query)
+print(tcp.makefile("rb").read()[2:].hex())
+"""
+
+
+def test_names_are_served_to_containers_and_the_host_stays_closed(make_garden, own_rootfs):
+    garden = make_garden("--garden-dns-proxy-enable")
+    api = garden.api
+    handle = api.create(own_rootfs)
+    gateway = api.info(handle)["HostIP"]
+    assert api.output(handle, "cat", "/etc/resolv.conf")[1] == f"nameserver {gateway}\n".encode()
+    # No resolver can be reached here: that is said, by either way, instead of nothing for ever.
+    pid = (garden.runtime_dir / "garden/containers" / handle / "init.pid").read_text().strip()
+    asked = subprocess.run(["nsenter", "-t", pid, "-n", "/usr/bin/python3", "-c", ASK, gateway], capture_output=True, text=True, timeout=60)
+    failure = QUERY[:2] + b"\x81\x82" + QUERY[4:]  # an answer, SERVFAIL, with the question
+    assert asked.stdout.split() == [failure.hex()] * 2, asked.stderr
+    with listening(HOST, 5020):
+        assert talk(api, handle, HOST, 5020) == ""
