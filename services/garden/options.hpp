@@ -8,6 +8,7 @@
 #include "services/garden/network/etc_files.hpp"
 #include "services/garden/network/network.hpp"
 #include "services/garden/paths.hpp"
+#include "services/garden/spec/oci_spec.hpp"
 
 namespace concourse::garden {
 
@@ -21,6 +22,7 @@ struct Options {
   NetworkSettings network;
   EtcSettings etc;
   bool dns_proxy = false;
+  PrivilegedMode privileged_mode = PrivilegedMode::full;
   bool tcp = false;  // also serve on bind_ip:bind_port
   std::string bind_ip;
   unsigned short bind_port = 0;

@@ -64,6 +64,7 @@ Runtime Runtime::discover(const Options& options) {
   r.shim = options.programs + "/concourse-shim";
   if (::access(r.shim.c_str(), X_OK) != 0) throw SysError("find '" + r.shim + "'");
   r.machine = Machine::discover();
+  r.machine.privileged_mode = options.privileged_mode;
   r.machine.init = keep_init(options);
   r.machine.cgroup_parent = cgroup_parent(options.paths);
 

@@ -66,7 +66,7 @@ std::string ignored_settings(const config::Values& values) {
   std::vector<std::string> given;
   for (const auto& group : {config::containerd_group(), config::containerd_network_group()})
     for (const auto& option : group.options)
-      // BaggageClaim obeys this one with every runtime.
+      // Garden and BaggageClaim obey this one with every runtime.
       if (values.given(option.name) && option.name != "containerd-privileged-mode")
         given.push_back("--" + std::string(option.name));
   return given.empty() ? "" : "without effect with --runtime " + values.text("runtime") + ": " + join(given, ", ");

@@ -93,6 +93,16 @@ def test_a_privileged_container_has_what_the_worker_has(api, rootfs, scratch):
     assert in_container(api, handle, "stat -c %t:%T /dev/fuse").strip() == "a:e5"
 
 
+@pytest.mark.parametrize("mode, capabilities, mounts", [("ignore", "00000000a80425fb", False), ("fuse-only", "00000000a82425fb", True)])
+def test_privileged_modes_that_keep_the_hosts_root_away(make_garden, own_rootfs, mode, capabilities, mounts):
+    api = make_garden(f"--containerd-privileged-mode={mode}").api
+    handle = api.create(own_rootfs, privileged=True)
+    assert in_container(api, handle, "grep CapEff /proc/self/status").split()[1] == capabilities
+    assert "4294967294" in in_container(api, handle, "cat /proc/self/uid_map")
+    assert (api.output(handle, "sh", "-c", "mkdir -p /mnt && mount -t tmpfs none /mnt")[0] == 0) is mounts
+    assert in_container(api, handle, "stat -c %t:%T /dev/fuse").strip() == "a:e5"
+
+
 def test_bind_mounts_are_writable_only_when_asked(api, own_rootfs, scratch):
     for name in ("rw", "ro"):
         (scratch / name).mkdir()
