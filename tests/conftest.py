@@ -23,7 +23,7 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if report.failed:
         for worker in getattr(item, "workers", []):
-            report.sections.append((f"output of {worker.name}", worker.tail(200)))
+            report.sections.append((f"output of {worker.name}", worker.tail(80)))
     if STRICT and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, which STRICT=1 doesn't allow: {report.longrepr}"

@@ -6,7 +6,7 @@
 namespace concourse::beacon {
 
 namespace {
-constexpr auto kDialLimit = std::chrono::seconds(5);
+constexpr auto kLocalDialLimit = std::chrono::seconds(5);
 }
 
 std::optional<UniqueFd> LocalConnection::attempt() { return target_.is_unix() ? attempt_unix() : attempt_tcp(); }
@@ -26,7 +26,7 @@ std::optional<UniqueFd> LocalConnection::attempt_tcp() {
   if (dialling_) return std::nullopt;
   dialling_ = true;
   background_.run(
-      std::weak_ptr<void>(alive_), [host_port = target_.host_port] { return ssh::dial(host_port, Deadline::in(kDialLimit)); },
+      std::weak_ptr<void>(alive_), [host_port = target_.host_port] { return ssh::dial(host_port, Deadline::in(kLocalDialLimit)); },
       [this](std::optional<UniqueFd> fd, const std::string& error) {
         dialling_ = false;
         dialled_ = std::move(fd);

@@ -17,14 +17,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Folder {
-  Folder() {
+struct OptionsFolder {
+  OptionsFolder() {
     char name[] = "/tmp/beacon-options-XXXXXX";
     path = mkdtemp(name);
     os::replace_file(path / "key", ssh::test::pem("PRIVATE KEY", ssh::test::kPkcs1));
     os::replace_file(path / "pub", std::string("ssh-rsa ") + ssh::test::kPublic + "\n");
   }
-  ~Folder() { os::remove_tree(path); }
+  ~OptionsFolder() { os::remove_tree(path); }
 
   Options read(std::vector<std::string> flags, const config::Environment& environment = {}) const {
     flags.push_back("--tsa-worker-private-key=" + (path / "key").string());
@@ -48,7 +48,7 @@ struct Folder {
 }  // namespace
 
 TEST_CASE("beacon options: defaults") {
-  const Folder folder;
+  const OptionsFolder folder;
   const auto options = folder.read({});
   char host[256] = {};
   gethostname(host, sizeof host - 1);
@@ -67,7 +67,7 @@ TEST_CASE("beacon options: defaults") {
 }
 
 TEST_CASE("beacon options: flags and variables arrive where they belong") {
-  const Folder folder;
+  const OptionsFolder folder;
   const auto options = folder.read({"--name=n", "--tag=a", "--tag=b", "--ephemeral", "--version=2.5", "--rebalance-interval=0"},
                                    {{"CONCOURSE_TEAM", "t"}, {"https_proxy", "p"}, {"CONCOURSE_CERTS_DIR", "/c"}});
   CHECK(options.worker.name == "n");
@@ -81,7 +81,7 @@ TEST_CASE("beacon options: flags and variables arrive where they belong") {
 }
 
 TEST_CASE("beacon options: every wrong value is named") {
-  const Folder folder;
+  const OptionsFolder folder;
   for (const char* flag :
        {"--sweep-interval=0", "--volume-sweeper-max-in-flight=0", "--container-sweeper-max-in-flight=70000",
         "--rebalance-interval=-1s", "--connection-drain-timeout=-1s", "--protocol-version=x", "--external-garden-url=http://h:x"}) {
@@ -100,7 +100,7 @@ TEST_CASE("beacon options: a Garden's URL gives host and port") {
 }
 
 TEST_CASE("drain mark: kept, read and removed; rubbish is none") {
-  const Folder folder;
+  const OptionsFolder folder;
   CHECK(read_drain_mark(folder.path) == Drain::none);
   write_drain_mark(folder.path, Drain::landing);
   CHECK(read_drain_mark(folder.path) == Drain::landing);

@@ -15,12 +15,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Folder {
-  Folder() {
+struct TypesFolder {
+  TypesFolder() {
     char name[] = "/tmp/resource-types-XXXXXX";
     path = mkdtemp(name);
   }
-  ~Folder() { os::remove_tree(path); }
+  ~TypesFolder() { os::remove_tree(path); }
 
   void add(const std::string& entry, const std::string& metadata, bool image = true) const {
     os::make_directories(path / entry);
@@ -34,7 +34,7 @@ struct Folder {
 }  // namespace
 
 TEST_CASE("resource types: in the order of their folders, with what the metadata leaves out") {
-  const Folder folder;
+  const TypesFolder folder;
   folder.add("b", R"({"type":"git","version":"1.2","privileged":true,"unique_version_history":true})");
   folder.add("a", R"({"type":"time"})");
   const auto types = discover_resource_types(folder.path, [](const std::string& entry, const std::string&) { FAIL(entry); });
@@ -48,7 +48,7 @@ TEST_CASE("resource types: in the order of their folders, with what the metadata
 }
 
 TEST_CASE("resource types: what can't be used is told with its reason and left out") {
-  const Folder folder;
+  const TypesFolder folder;
   folder.add("good", R"({"type":"git"})");
   folder.add("same", R"({"type":"git"})");
   folder.add("hollow", R"({"type":"x"})", false);

@@ -8,7 +8,7 @@ namespace concourse::ctl {
 
 namespace {
 
-constexpr auto kLimit = std::chrono::minutes(1);
+constexpr auto kCallLimit = std::chrono::minutes(1);
 
 // Garden sends {"Message":…}, BaggageClaim {"error":…}, proxies and routers plain text.
 std::string words_of(const std::string& body) {
@@ -26,7 +26,7 @@ std::string words_of(const std::string& body) {
 std::string Api::call(const std::string& method, const std::string& target) const {
   http::Answer answer;
   try {
-    answer = http::call({socket_}, method, target, kLimit);
+    answer = http::call({socket_}, method, target, kCallLimit);
   } catch (const Error& e) {
     throw Error(e.kind(), name_ + " does not answer (concourse-workerctl status says more): " + e.what());
   }

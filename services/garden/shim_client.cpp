@@ -23,7 +23,7 @@ namespace concourse::garden {
 
 namespace {
 
-namespace protocol = concourse::protocol::shim;
+namespace wire = concourse::protocol::shim;
 
 std::filesystem::path pid_file(const std::filesystem::path& dir) { return dir / "shim.pid"; }
 
@@ -32,9 +32,9 @@ Json checked(const std::string& body) {
   if (bool_field(answer, "ok")) return answer;
   const auto kind = string_field(answer, "kind");
   const auto error = string_field(answer, "error", "the shim refused without a reason");
-  if (kind == protocol::kExecutableNotFound) throw TypedError::executable_not_found(error);
-  if (kind == protocol::kProcessNotFound) throw TypedError::process_not_found(error.substr(error.rfind(' ') + 1));
-  throw Error(kind == protocol::kConflict ? ErrorKind::conflict : ErrorKind::internal, error);
+  if (kind == wire::kExecutableNotFound) throw TypedError::executable_not_found(error);
+  if (kind == wire::kProcessNotFound) throw TypedError::process_not_found(error.substr(error.rfind(' ') + 1));
+  throw Error(kind == wire::kConflict ? ErrorKind::conflict : ErrorKind::internal, error);
 }
 
 std::mutex mutex;       // guards shims
@@ -48,14 +48,14 @@ void reap_shims() {
 }
 
 Started ShimClient::start(const std::string& shim, Deadline deadline) const {
-  const auto listener = os::listen_unix(protocol::socket_path(dir_));
+  const auto listener = os::listen_unix(wire::socket_path(dir_));
   auto [ours, theirs] = os::socket_pair(SOCK_STREAM);
   // A file, not our own stdout: who reads that to its end must not wait for containers.
   const auto log = os::open_file(dir_ / "shim.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
   auto child = os::Child::spawn(
       {.argv = {shim, dir_.string()},
        .env = std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-       .fds = {{log.get(), 1}, {log.get(), 2}, {listener.get(), protocol::kListenerFd}, {theirs.get(), protocol::kReportFd}},
+       .fds = {{log.get(), 1}, {log.get(), 2}, {listener.get(), wire::kListenerFd}, {theirs.get(), wire::kReportFd}},
        .new_session = true,
        .working_dir = "/"});
   ScopeExit give_up([&] { child.signal(SIGKILL); });  // and its owner reaps it
@@ -74,29 +74,27 @@ Started ShimClient::start(const std::string& shim, Deadline deadline) const {
 }
 
 Json ShimClient::ask(const Json& question, const std::string& raw, const std::vector<int>& fds, Deadline deadline) const {
-  const auto answer = os::call_unix(protocol::socket_path(dir_), dump_json(question) + "\n" + raw, fds, deadline);
+  const auto answer = os::call_unix(wire::socket_path(dir_), dump_json(question) + "\n" + raw, fds, deadline);
   return checked(answer.body);
 }
 
 void ShimClient::run(const Json& process_spec, const UniqueFd& connection, const std::string& leftover, Deadline deadline) const {
-  ask({{"question", protocol::kRun}, {"process", process_spec}}, leftover, {connection.get()}, deadline);
+  ask({{"question", wire::kRun}, {"process", process_spec}}, leftover, {connection.get()}, deadline);
 }
 
 void ShimClient::attach(const std::string& process_id, const UniqueFd& connection, const std::string& leftover,
                         Deadline deadline) const {
-  ask({{"question", protocol::kAttach}, {"process_id", process_id}}, leftover, {connection.get()}, deadline);
+  ask({{"question", wire::kAttach}, {"process_id", process_id}}, leftover, {connection.get()}, deadline);
 }
 
 void ShimClient::output(const std::string& stream_id, const std::string& stream, const UniqueFd& connection,
                         Deadline deadline) const {
-  ask({{"question", protocol::kOutput}, {"stream_id", stream_id}, {"stream", stream}}, "", {connection.get()}, deadline);
+  ask({{"question", wire::kOutput}, {"stream_id", stream_id}, {"stream", stream}}, "", {connection.get()}, deadline);
 }
 
-void ShimClient::stop(bool kill, Deadline deadline) const {
-  ask({{"question", protocol::kStop}, {"kill", kill}}, "", {}, deadline);
-}
-void ShimClient::destroy(Deadline deadline) const { ask({{"question", protocol::kDestroy}}, "", {}, deadline); }
-Json ShimClient::status(Deadline deadline) const { return ask({{"question", protocol::kStatus}}, "", {}, deadline); }
+void ShimClient::stop(bool kill, Deadline deadline) const { ask({{"question", wire::kStop}, {"kill", kill}}, "", {}, deadline); }
+void ShimClient::destroy(Deadline deadline) const { ask({{"question", wire::kDestroy}}, "", {}, deadline); }
+Json ShimClient::status(Deadline deadline) const { return ask({{"question", wire::kStatus}}, "", {}, deadline); }
 
 void ShimClient::kill(Deadline deadline) const {
   const auto pid = parse_u64(trim(os::read_file(pid_file(dir_), 64).value_or("")));

@@ -9,7 +9,7 @@ namespace concourse::shim {
 
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(5);
+constexpr auto kReaderPatience = std::chrono::seconds(5);
 std::size_t count = 0;
 
 struct Lingering {
@@ -33,7 +33,7 @@ void linger(EventLoop& loop, UniqueFd connection) {
   ::shutdown(fd, SHUT_WR);
   auto state = std::make_shared<Lingering>(Lingering{loop, std::move(connection)});
   ++count;
-  state->timer = loop.after(kPatience, [state] { state->close(); });
+  state->timer = loop.after(kReaderPatience, [state] { state->close(); });
   loop.watch(fd, EPOLLIN, [state, fd](std::uint32_t) {
     char dropped[4096];
     const ssize_t n = ::recv(fd, dropped, sizeof dropped, MSG_DONTWAIT);

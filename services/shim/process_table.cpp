@@ -17,7 +17,7 @@ namespace concourse::shim {
 
 namespace {
 
-namespace protocol = concourse::protocol::shim;
+namespace wire = concourse::protocol::shim;
 
 constexpr auto kGrace = std::chrono::seconds(10);  // between TERM and KILL, as in the peers
 constexpr int kPipeSize = 1 << 20;
@@ -25,7 +25,7 @@ constexpr int kKilled = 128 + SIGKILL;
 
 }  // namespace
 
-ProcessTable::ProcessTable(EventLoop& loop, std::filesystem::path container_dir, const protocol::Config& config)
+ProcessTable::ProcessTable(EventLoop& loop, std::filesystem::path container_dir, const wire::Config& config)
     : loop_(loop),
       dir_(std::move(container_dir)),
       environment_(config.environment),
@@ -57,9 +57,9 @@ void ProcessTable::run(concourse::protocol::garden::ProcessSpec spec, UniqueFd c
     const Refusal refusal{kind, why};
     done(&refusal, spec.id);
   };
-  if (spec.id.size() > 80) return refuse(protocol::kOther, "process id '" + spec.id + "' is longer than 80 bytes");
-  if (processes_.contains(spec.id)) return refuse(protocol::kConflict, "process ID '" + spec.id + "' already in use");
-  if (!init_.is_open()) return refuse(protocol::kOther, "container is not running");
+  if (spec.id.size() > 80) return refuse(wire::kOther, "process id '" + spec.id + "' is longer than 80 bytes");
+  if (processes_.contains(spec.id)) return refuse(wire::kConflict, "process ID '" + spec.id + "' already in use");
+  if (!init_.is_open()) return refuse(wire::kOther, "container is not running");
   const auto token = next_token_++;
   try {
     UniqueFd ends[3];
@@ -69,7 +69,7 @@ void ProcessTable::run(concourse::protocol::garden::ProcessSpec spec, UniqueFd c
     processes_[spec.id] = std::make_unique<Process>(loop_, init_, spec.id, token, spec.tty.has_value());
     starting_[token] = std::move(starting);
   } catch (const Error& e) {
-    refuse(protocol::kOther, e.what());
+    refuse(wire::kOther, e.what());
   }
 }
 
@@ -93,8 +93,7 @@ void ProcessTable::process_failed(std::uint32_t token, init_wire::Failure failur
   if (node.empty()) return;
   auto& starting = node.mapped();
   processes_.erase(starting.process_id);  // it never ran: its id is free
-  const Refusal refusal{failure == init_wire::Failure::executable_not_found ? protocol::kExecutableNotFound : protocol::kOther,
-                        why};
+  const Refusal refusal{failure == init_wire::Failure::executable_not_found ? wire::kExecutableNotFound : wire::kOther, why};
   starting.done(&refusal, starting.process_id);
 }
 
@@ -118,7 +117,7 @@ void ProcessTable::process_exited(std::uint32_t token, int status) {
 void ProcessTable::attach(const std::string& process_id, UniqueFd connection, const std::string& leftover, const Done& done) {
   const auto found = processes_.find(process_id);
   if (found == processes_.end() || starting_.contains(found->second->token())) {
-    const Refusal refusal{protocol::kProcessNotFound, "unknown process: " + process_id};
+    const Refusal refusal{wire::kProcessNotFound, "unknown process: " + process_id};
     return done(&refusal, process_id);
   }
   found->second->attach(std::move(connection), leftover, 200);
@@ -150,7 +149,7 @@ void ProcessTable::quiet() {
 void ProcessTable::init_gone(const std::string& why) {
   for (auto& [token, starting] : std::exchange(starting_, {})) {
     processes_.erase(starting.process_id);
-    const Refusal refusal{protocol::kOther, why};
+    const Refusal refusal{wire::kOther, why};
     starting.done(&refusal, starting.process_id);
   }
   // The end of pid 1 is a KILL for everybody else.

@@ -9,7 +9,7 @@ namespace concourse::shim {
 
 namespace {
 
-namespace protocol = concourse::protocol::shim;
+namespace wire = concourse::protocol::shim;
 
 // Garden sends a question in one go, so this is only a guard against a broken one.
 constexpr auto kPatience = std::chrono::seconds(5);
@@ -80,28 +80,28 @@ void Requests::dispatch(int fd) {
     };
 
     auto& processes = container_.processes();
-    if (what == protocol::kRun) {
+    if (what == wire::kRun) {
       processes.run(concourse::protocol::garden::parse_process_spec(question.at("process")), client(), std::move(raw), done);
-    } else if (what == protocol::kAttach) {
+    } else if (what == wire::kAttach) {
       processes.attach(string_field(question, "process_id"), client(), raw, done);
-    } else if (what == protocol::kOutput) {
+    } else if (what == wire::kOutput) {
       processes.output(string_field(question, "stream_id"), string_field(question, "stream") == "stderr", client());
       answer.ok();
-    } else if (what == protocol::kStop) {
+    } else if (what == wire::kStop) {
       processes.stop(bool_field(question, "kill"), [answer] { answer.ok(); });
-    } else if (what == protocol::kStatus) {
+    } else if (what == wire::kStatus) {
       answer.ok(container_.describe());
-    } else if (what == protocol::kDestroy) {
+    } else if (what == wire::kDestroy) {
       container_.destroy([this, answer](const std::string* error) {
-        if (error != nullptr) return answer.refuse(protocol::kOther, *error);
+        if (error != nullptr) return answer.refuse(wire::kOther, *error);
         answer.ok();
         on_destroyed_();
       });
     } else {
-      answer.refuse(protocol::kOther, "unknown question '" + what + "'");
+      answer.refuse(wire::kOther, "unknown question '" + what + "'");
     }
   } catch (const std::exception& e) {
-    answer.refuse(protocol::kOther, e.what());
+    answer.refuse(wire::kOther, e.what());
   }
 }
 

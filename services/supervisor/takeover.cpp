@@ -18,7 +18,7 @@ namespace concourse::supervisor {
 
 namespace {
 
-constexpr auto kAnswerLimit = std::chrono::seconds(5);
+constexpr auto kAdoptLimit = std::chrono::seconds(5);
 constexpr std::size_t kCommLength = 15;  // what the kernel keeps of a program's name
 
 std::string notify_variable(const ServiceSpec& spec) {
@@ -43,7 +43,7 @@ std::optional<Running> adopt(const ServiceSpec& spec) {
   std::vector<UniqueFd> fds;
   Json answer;
   try {
-    answer = daemon::ask(spec.listeners.at(0).path, {{"command", "adopt"}}, Deadline::in(kAnswerLimit),
+    answer = daemon::ask(spec.listeners.at(0).path, {{"command", "adopt"}}, Deadline::in(kAdoptLimit),
                          {STDOUT_FILENO, STDERR_FILENO}, &fds);
   } catch (const Error& e) {
     if (e.kind() != ErrorKind::not_found && e.kind() != ErrorKind::unavailable)
@@ -66,7 +66,7 @@ void end_stray(const ServiceSpec& spec, pid_t pid) {
     process.signal(SIGTERM);
     if (os::wait_for(process.pidfd(), POLLIN, Deadline::in(spec.stop_limit))) return;
     process.signal(SIGKILL);
-    os::wait_for(process.pidfd(), POLLIN, Deadline::in(kAnswerLimit));
+    os::wait_for(process.pidfd(), POLLIN, Deadline::in(kAdoptLimit));
   } catch (const SysError& e) {
     if (e.kind() != ErrorKind::not_found) throw;  // it has ended by itself
   }

@@ -123,7 +123,7 @@ class Worker:
         return found
 
     def tail(self, count=40):
-        return "\n".join(self.lines()[-count:])
+        return "\n".join(line[:400] for line in self.lines()[-count:])
 
     def status(self, service):
         return ask(self.runtime_dir, service)

@@ -20,7 +20,7 @@ namespace concourse::baggageclaim {
 namespace {
 
 // Directories open at the same time. What lies deeper is moved up to the top and removed from there.
-constexpr int kMaxDepth = 100;
+constexpr int kMaxRemoveDepth = 100;
 
 UniqueFd open_child(int directory, const char* name) {
   open_how how{};
@@ -67,7 +67,7 @@ class Remover {
     const auto fd = open_child(directory, name);
     if (!fd && errno == ENOENT) return;
     if (!fd) throw SysError("open '" + child_path + "'");
-    if (depth >= kMaxDepth) {
+    if (depth >= kMaxRemoveDepth) {
       if (::renameat(directory, name, top_, ("removed-" + random_hex(8)).c_str()) != 0) throw SysError("move '" + child_path + "'");
       return;  // the top's next pass finds it
     }

@@ -19,14 +19,14 @@ namespace concourse::baggageclaim {
 
 namespace {
 
-constexpr int kMaxDepth = 1000;  // directories open at the same time; also ends loops of followed links
+constexpr int kMaxCopyDepth = 1000;  // directories open at the same time; also ends loops of followed links
 
 class TreeCopy {
  public:
   TreeCopy(int target_root, const CopyOptions& options) : target_root_(target_root), options_(options) {}
 
   void directory(int source, int target, const std::string& path) {
-    if (++depth_ > kMaxDepth) throw Error(ErrorKind::invalid, "'" + path + "' is nested too deeply");
+    if (++depth_ > kMaxCopyDepth) throw Error(ErrorKind::invalid, "'" + path + "' is nested too deeply");
     struct stat status {};
     if (::fstat(source, &status) != 0) throw SysError("stat '" + path + "'");
     for_each_entry(source, path, [&](const char* name) {

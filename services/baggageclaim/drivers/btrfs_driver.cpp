@@ -16,7 +16,7 @@ namespace concourse::baggageclaim {
 
 namespace {
 
-constexpr const char* kName = "btrfs";
+constexpr const char* kBtrfs = "btrfs";
 
 void check(btrfs_util_error result, const std::string& what) {
   if (result == BTRFS_UTIL_OK) return;
@@ -37,7 +37,7 @@ void BtrfsDriver::create(const VolumeDir& volume) {
   check(btrfs_util_create_subvolume_fd(directory.get(), kDataDirectory, 0, nullptr, nullptr),
         "make subvolume '" + volume.data().string() + "'");
   VolumeFormat format;
-  format.driver = kName;
+  format.driver = kBtrfs;
   write_format(volume, format);
 }
 
@@ -60,7 +60,7 @@ void BtrfsDriver::create_copy(const VolumeDir& volume, const VolumeDir& parent) 
     copy_tree(source.get(), open_directory(volume.data()).get(), {});
   }
   auto format = format_of(parent);
-  format.driver = kName;
+  format.driver = kBtrfs;
   write_format(volume, format);
   write_parent(volume, parent.path);
 }
@@ -69,7 +69,7 @@ void BtrfsDriver::create_copy(const VolumeDir& volume, const VolumeDir& parent) 
 VolumeFormat BtrfsDriver::format_of(const VolumeDir& volume) const {
   if (auto format = read_format(volume)) return std::move(*format);
   VolumeFormat format;
-  format.driver = kName;
+  format.driver = kBtrfs;
   format.shifted = policy_.view(read_privileged(volume)).shifted();
   return format;
 }

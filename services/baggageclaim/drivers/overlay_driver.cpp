@@ -20,7 +20,7 @@ namespace concourse::baggageclaim {
 
 namespace {
 
-constexpr const char* kName = "overlay";
+constexpr const char* kOverlay = "overlay";
 constexpr const char* kGoSource = "overlay";  // what the Go worker's overlays have as source
 
 void make_directory(const fs::path& path) {
@@ -57,7 +57,7 @@ OverlayDriver::OverlayDriver(Paths paths, IdPolicy policy, OverlayOptions option
 
 VolumeFormat OverlayDriver::new_format() const {
   VolumeFormat format;
-  format.driver = kName;
+  format.driver = kOverlay;
   return format;
 }
 

@@ -24,7 +24,7 @@ namespace concourse::baggageclaim {
 
 namespace {
 
-constexpr int kMaxDepth = 2000;  // directories open at the same time
+constexpr int kMaxArchiveDepth = 2000;  // directories open at the same time
 constexpr std::size_t kReadSize = 512 << 10;
 
 // Packs libarchive's small writes into the pipe's blocks.
@@ -99,7 +99,7 @@ class TarCreator {
   }
 
   void children(int directory, const std::string& prefix, int depth) {
-    if (depth > kMaxDepth) throw Error(ErrorKind::invalid, "'" + prefix + "' is nested too deeply");
+    if (depth > kMaxArchiveDepth) throw Error(ErrorKind::invalid, "'" + prefix + "' is nested too deeply");
     for_each_entry(directory, prefix, [&](const char* name) { child(directory, name, prefix + name, depth); });
   }
 
