@@ -1,5 +1,7 @@
 #include "common/http/message.hpp"
 
+#include <poll.h>
+
 #include <charconv>
 #include <cstdio>
 
@@ -92,6 +94,11 @@ bool ChunkWriter::write(std::string_view bytes) {
   char head[24];
   const int n = std::snprintf(head, sizeof head, "%zx\r\n", bytes.size());
   return stream_.write_all({{head, static_cast<std::size_t>(n)}, bytes, "\r\n"});
+}
+
+bool ChunkWriter::client_gone() const {
+  pollfd entry{stream_.fd(), POLLRDHUP, 0};
+  return ::poll(&entry, 1, 0) > 0 && (entry.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 bool ChunkWriter::finish() {

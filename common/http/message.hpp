@@ -73,6 +73,8 @@ class ChunkWriter {
   // The clean end. Without it the connection is broken off, which tells the client that the body is not whole.
   bool finish();
   bool finished() const { return finished_; }
+  // True once the client has closed its side: for a producer that has nothing to write yet.
+  bool client_gone() const;
 
  private:
   FdStream& stream_;

@@ -17,6 +17,7 @@ namespace {
 
 // The client gives up on an answer that says nothing for 60 s.
 constexpr auto kTick = std::chrono::seconds(30);
+constexpr auto kLook = std::chrono::milliseconds(500);  // whether it is still there
 
 // One transfer on a thread of its own, so that the client can be kept waiting meanwhile.
 class Transfer {
@@ -104,8 +105,12 @@ void stream_to_peer(Service& service, http::Request& request, http::Reply& reply
   reply.headers.emplace_back("X-Content-Type-Options", "nosniff");
   reply.stream([&service, handle, path, url, encoding](http::ChunkWriter& writer) {
     Transfer transfer(service, handle, path, url, encoding);
-    while (!transfer.wait(kTick))
-      if (!writer.write("\n")) return;  // the client has gone: the transfer is cancelled
+    for (auto tick = Deadline::in(kTick); !transfer.wait(kLook);) {
+      if (writer.client_gone()) return;  // the transfer is cancelled
+      if (!tick.passed()) continue;
+      if (!writer.write("\n")) return;
+      tick = Deadline::in(kTick);
+    }
     writer.write(transfer.failure().empty() ? "ok" : "failed to stream p2p out from volume: " + transfer.failure());
     writer.finish();
   });
