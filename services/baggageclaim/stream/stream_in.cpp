@@ -91,11 +91,14 @@ void undo(int root, const StreamInJournal& journal) {
   if (parent) remove_tree_at(parent->get(), slash == std::string::npos ? journal.made : journal.made.substr(slash + 1));
 }
 
+// Moves what is staged into place. Without a staging directory that has been done before.
 void complete(int root, const StreamInJournal& journal) {
   const auto target = open_in_root(root, journal.path, O_RDONLY | O_DIRECTORY);
   if (!target) throw Error(ErrorKind::internal, "the stream's target '" + journal.path + "' has gone");
   {
-    const auto staging = open_staging(target->get(), journal.staging);
+    const auto staging = open_directory_at(target->get(), journal.staging.c_str());
+    if (!staging && errno == ENOENT) return;
+    if (!staging) throw SysError("open the stream's staging directory");
     merge_tree(staging.get(), target->get());
     take_attributes(staging.get(), target->get());
   }
