@@ -18,7 +18,7 @@ class Machine {
 
   // Whether data written since the start `boot_id` of the machine, and never flushed, is what was written: the machine hasn't
   // gone down since, or did so after an orderly stop of the server, and so, one may think, in order itself.
-  bool kept_since(const std::string& boot_id) const { return boot_id == boot_id_ || boot_id == clean_stop_; }
+  bool kept_since(const std::string& boot_id) const { return !boot_id.empty() && (boot_id == boot_id_ || boot_id == clean_stop_); }
 
   // At the very end of an orderly stop: flushes everything and leaves the note. The note itself is left to the flush, or to the
   // machine's own at shutdown should we be cut short: it never gets to the disk much before the data.

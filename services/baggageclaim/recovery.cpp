@@ -1,6 +1,6 @@
 #include "services/baggageclaim/recovery.hpp"
 
-#include <unistd.h>
+#include <map>
 
 #include "common/base/error.hpp"
 #include "common/daemon/log.hpp"
@@ -27,7 +27,9 @@ class Recovery {
         mounts_(MountTable::read()) {}
 
   RecoveryReport run() {
-    for (const auto& handle : filesystem_.list(Stage::live)) live(handle);
+    std::multimap<std::size_t, std::string> by_depth;
+    for (auto& handle : filesystem_.list(Stage::live)) by_depth.emplace(depth_of(handle), std::move(handle));
+    for (const auto& [depth, handle] : by_depth) live(handle);
     // After the living have told what they lie on.
     for (const auto& handle : report_.lost) give_up(handle);
     for (const auto& handle : filesystem_.list(Stage::init)) unfinished(handle);
@@ -35,6 +37,15 @@ class Recovery {
   }
 
  private:
+  std::size_t depth_of(const std::string& handle) const {
+    try {
+      const auto volume = filesystem_.find(Stage::live, handle);
+      return volume ? driver_.depth(*volume) : 0;
+    } catch (const Error&) {
+      return 0;  // live() will say what is wrong with it
+    }
+  }
+
   // Nobody was ever told of it.
   void unfinished(const std::string& handle) {
     try {

@@ -127,18 +127,14 @@ VolumeDir VolumeRepository::fill(const VolumeDir& volume, const VolumeRequest& r
 
 // Where all files have one owner so far, that id and the wanted one change places in the volume's view, and no file is touched.
 void VolumeRepository::give_to(const VolumeDir& volume, const IdView& view, const Owner& owner) {
-  const auto root = open_directory(volume.data());
   std::uint64_t entries = 0;
-  const auto common = common_owner(root.get(), view, entries);
+  const auto common = common_owner(open_directory(volume.data()).get(), view, entries);
   if (common && common->uid == owner.uid && common->gid == owner.gid) return;
   if (common && entries >= kWorthMapping && view.to_host(owner.uid) && view.to_host(owner.gid)) {
     const IdMap change{IdPermutation::swap(common->uid, owner.uid), IdPermutation::swap(common->gid, owner.gid)};
-    if (driver_.change_owners(volume, change)) {
-      driver_.show(volume, view);
-      return;
-    }
+    if (driver_.change_owners(volume, change) && driver_.show(volume, view) == Shown::exact) return;
   }
-  translate_owners(root.get(), {view, owner});
+  translate_owners(open_directory(volume.data()).get(), {view, owner});
 }
 
 // A creation that failed leaves nothing under its name.
@@ -231,7 +227,7 @@ void VolumeRepository::cleanup_orphans() {
     try {
       driver_.destroy(*dead);
     } catch (const Error& e) {
-      log::info("dead volume kept for now", {{"handle", handle}, {"error", e.what()}});
+      log::info("dead volume kept until the next clean-up", {{"handle", handle}, {"error", e.what()}});
     }
   }
   // Candidates first, then the stages in the direction in which volumes move: whatever is a volume is seen in one of them.

@@ -21,6 +21,7 @@ namespace concourse::baggageclaim {
 
 namespace {
 
+constexpr const char* kToldToWalk = "owners are walked, as told by flag";
 constexpr const char* kNotMapped = "ids are not mapped: user namespaces are disabled";
 
 class Chooser {
@@ -40,6 +41,7 @@ class Chooser {
   DriverChoice detect() const {
     if (tree_.overlay > 0) return with_reason(overlay(), "the volumes that are there are its");
     if (tree_.btrfs > 0 || tree_.btrfs_image) return with_reason(btrfs(), "the volumes that are there are its");
+    need_overlays_dir();
     std::string why_not;
     try {
       return with_reason(overlay(), "overlays work here");
@@ -61,16 +63,20 @@ class Chooser {
                                         other + "; start with --driver " + other + ", or empty it");
   }
 
-  DriverChoice overlay() const {
+  void need_overlays_dir() const {
     if (paths_.overlays().empty())
       throw Error(ErrorKind::usage, "driver overlay needs a directory for its layers: give --overlays-dir, or take --driver naive");
+  }
+
+  DriverChoice overlay() const {
+    need_overlays_dir();
     refuse_tree_of("btrfs", tree_.btrfs);
     const auto probe = probe_overlay(paths_, options_.id_mapped_mounts ? policy_ : IdPolicy{});
     const bool is_volatile = probe.can_be_volatile && !options_.durable_overlays;
     DriverChoice choice;
     choice.driver = std::make_unique<OverlayDriver>(
         paths_, policy_, OverlayOptions{.maps_ids = probe.maps_ids, .volatile_boot = is_volatile ? machine_.boot_id() : ""});
-    choice.ids = probe.ids;
+    choice.ids = options_.id_mapped_mounts ? probe.ids : kToldToWalk;
     return choice;
   }
 
@@ -112,7 +118,7 @@ class Chooser {
   }
 
   bool can_map_ids(std::string& reason) const {
-    if (!options_.id_mapped_mounts) return reason = "owners are walked, as told by flag", false;
+    if (!options_.id_mapped_mounts) return reason = kToldToWalk, false;
     const auto probe = paths_.volumes() / ("probe-" + random_hex(6));
     try {
       os::make_directories(probe);

@@ -45,6 +45,8 @@ class Driver {
   virtual IdMap change_to_walk(const VolumeDir&) const { return {}; }
   // The owners in the data path have been walked since show(): they are stored as `view` shows them from now on.
   virtual void owners_stored(const VolumeDir& volume, const IdView& view) = 0;
+  // How many others' data the volume lies on. Volumes are recovered in this order, because recovering one may change its data.
+  virtual std::size_t depth(const VolumeDir&) const { return 0; }
   // At start, once for every live volume: as show(), but keeps a mount that is right already. Throws Error if the volume's
   // data isn't whole.
   virtual Shown recover(const VolumeDir& volume, const IdView& view, const MountTable& mounts) = 0;

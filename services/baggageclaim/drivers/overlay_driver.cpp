@@ -1,6 +1,8 @@
 #include "services/baggageclaim/drivers/overlay_driver.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -83,9 +85,22 @@ void OverlayDriver::create_copy(const VolumeDir& volume, const VolumeDir& parent
   make_directory(paths_.layer(volume.handle));
   make_directory(paths_.work(volume.handle));
   make_directory(volume.data());
+  copy_root_attributes(parent.handle, below.shifted && !format.shifted, volume.handle);
   write_format(volume, format);
   write_parent(volume, paths_.stage(Stage::live) / parent.handle);
   depend(volume.handle, format.layers);
+}
+
+// The root of an overlay is its uppermost layer's: a copy's would else be root's, whatever its parent's is.
+void OverlayDriver::copy_root_attributes(const std::string& from, bool unshift, const std::string& to) const {
+  struct stat status {};
+  if (::stat(paths_.layer(from).c_str(), &status) != 0) throw SysError("stat '" + paths_.layer(from).string() + "'");
+  const auto map = unshift ? IdMap::swap(0, *policy_.max) : IdMap{};
+  const auto layer = paths_.layer(to);
+  const timespec times[2] = {status.st_atim, status.st_mtim};
+  if (::chown(layer.c_str(), map.uid(status.st_uid), map.gid(status.st_gid)) != 0 ||
+      ::chmod(layer.c_str(), status.st_mode & 07777) != 0 || ::utimensat(AT_FDCWD, layer.c_str(), times, 0) != 0)
+    throw SysError("prepare '" + layer.string() + "'");
 }
 
 // More layers than one mount takes: start anew with a volume that lies on nothing.
@@ -131,7 +146,10 @@ OverlaySpec OverlayDriver::overlay_spec(const VolumeDir& volume, const VolumeFor
 Shown OverlayDriver::how_shown(const VolumeDir& volume, const VolumeFormat& format, const IdView& view) const {
   if (maps_ids() || !view.maps()) return Shown::exact;
   // A new one may also hold what the host's root wrote into its parent.
-  const bool as_stored = format.shifted == view.shifted() && format.owners.is_identity();
+  const bool as_stored = format.shifted == view.shifted() && format.owners.is_identity() &&
+                         std::all_of(format.layers.begin(), format.layers.end(), [&](const std::string& layer) {
+                           return stored_shifted(paths_, policy_, layer) == view.shifted();
+                         });
   return volume.stage == Stage::init || !as_stored ? Shown::needs_walk : Shown::exact;
 }
 
@@ -199,6 +217,8 @@ bool OverlayDriver::is_right(const VolumeDir& volume, const VolumeFormat& format
                                                                    [](const Layer& layer) { return layer.map.is_identity(); });
   return mount.source == wanted.source || (mount.source == kGoSource && plain);
 }
+
+std::size_t OverlayDriver::depth(const VolumeDir& volume) const { return overlay_format(paths_, policy_, volume).layers.size(); }
 
 Shown OverlayDriver::recover(const VolumeDir& volume, const IdView& view, const MountTable& mounts) {
   const auto format = overlay_format(paths_, policy_, volume);

@@ -40,6 +40,7 @@ class OverlayDriver : public Driver {
   Shown show(const VolumeDir& volume, const IdView& view) override;
   IdMap change_to_walk(const VolumeDir& volume) const override;
   void owners_stored(const VolumeDir& volume, const IdView& view) override;
+  std::size_t depth(const VolumeDir& volume) const override;
   Shown recover(const VolumeDir& volume, const IdView& view, const MountTable& mounts) override;
   bool destroy(const VolumeDir& volume) override;
   std::set<std::string> data_handles() const override;
@@ -54,6 +55,7 @@ class OverlayDriver : public Driver {
   void mount_overlay(const VolumeDir& volume, VolumeFormat format, const IdView& view);
   bool is_right(const VolumeDir& volume, const VolumeFormat& format, const IdView& view, const std::vector<Mount>& mounts) const;
   void adopt_plain_directory(const VolumeDir& volume);
+  void copy_root_attributes(const std::string& from, bool unshift, const std::string& to) const;
   void flatten(const VolumeDir& volume, const VolumeDir& parent);
   void depend(const std::string& child, const std::vector<std::string>& layers);
 
