@@ -1,53 +1,62 @@
 // concourse-baggageclaim: the volume server of a Concourse worker (README.md).
 #include <thread>
 
-#include "common/base/error.hpp"
 #include "common/daemon/daemon.hpp"
 #include "common/daemon/log.hpp"
 #include "common/http/server.hpp"
 #include "services/baggageclaim/api/error_reply.hpp"
 #include "services/baggageclaim/api/routes.hpp"
+#include "services/baggageclaim/convert_to_go.hpp"
 #include "services/baggageclaim/server_setup.hpp"
+#include "services/baggageclaim/tree.hpp"
 
 using namespace concourse;
+using namespace concourse::baggageclaim;
+
+namespace {
+
+void serve(daemon::Context& ctx, const Options& options, Tree& tree) {
+  VolumeRepository volumes(tree.filesystem(), tree.driver(), tree.policy(), tree.syncer());
+  PromiseList promises;
+  http::WorkerPool creations(kMaxCreations);
+  Service service{volumes, promises, creations, tree.syncer(), options.p2p, options.limits};
+  http::Server server(routes(service), reply_error);
+  add_listeners(server, ctx, options);
+  add_status(ctx, tree, promises, server);
+  server.start();
+  log::info("listening", {{"addresses", addresses(options)}});
+  ctx.ready();
+
+  std::thread stopper;
+  ctx.serve([&] {
+    stopper = std::thread([&] {
+      if (!server.stop(Deadline::in(kDrain))) log::warn("requests cut off", {{"running", server.requests_running()}});
+      ctx.loop().post([&] { ctx.finish(); });
+    });
+  });
+  if (stopper.joinable()) stopper.join();
+}
+
+void convert(const Tree& tree) {
+  const auto report = convert_to_go(tree.filesystem(), tree.driver(), tree.policy());
+  log::info("converted for the Go worker", {{"walked", report.walked}, {"copied", report.copied}});
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   return daemon::run("concourse-baggageclaim", argc, argv, [](daemon::Context& ctx) {
-    auto options = baggageclaim::parse_options(ctx.arguments(), config::current_environment());
-    baggageclaim::prepare_process(options);
-    const auto lock = baggageclaim::lock_tree(options.paths);
+    const auto options = parse_options(ctx.arguments(), config::current_environment());
+    prepare_process(options);
+    // Before the sockets are touched: they may be another server's.
+    auto lock = lock_tree(options.paths);
+    if (options.convert) {
+      start_log(options);
+      return convert(Tree(options, std::move(lock)));
+    }
     ctx.start("baggageclaim", options.values, options.control_socket);
-
-    const auto policy = baggageclaim::id_policy(options);
-    const auto machine = baggageclaim::Machine::look(options.paths);
-    const auto choice = baggageclaim::choose_driver(options.driver, options.paths, policy, machine);
-    const auto mounted_lock = baggageclaim::lock_mounted_tree(lock, options.paths);
-    log::info("driver", {{"driver", choice.driver->name()}, {"reason", choice.reason}, {"ids", choice.ids}});
-    baggageclaim::Filesystem filesystem(options.paths);
-    baggageclaim::Syncer syncer(options.paths, machine.boot_id());
-    const auto report = baggageclaim::recover(filesystem, *choice.driver, policy, machine, syncer);
-    baggageclaim::log_report(report);
-
-    baggageclaim::VolumeRepository volumes(filesystem, *choice.driver, policy, syncer);
-    baggageclaim::PromiseList promises;
-    http::WorkerPool creations(baggageclaim::kMaxCreations);
-    baggageclaim::Service service{volumes, promises, creations, syncer, options.p2p, options.limits};
-    http::Server server(baggageclaim::routes(service), baggageclaim::reply_error);
-    baggageclaim::add_listeners(server, ctx, options);
-    baggageclaim::add_status(ctx, choice, report, filesystem, promises, server);
-    server.start();
-    log::info("listening", {{"addresses", baggageclaim::addresses(options)}});
-    ctx.ready();
-
-    std::thread stopper;
-    ctx.serve([&] {
-      stopper = std::thread([&] {
-        const bool drained = server.stop(Deadline::in(baggageclaim::kDrain));
-        if (!drained) log::warn("requests cut off", {{"running", server.requests_running()}});
-        ctx.loop().post([&] { ctx.finish(); });
-      });
-    });
-    if (stopper.joinable()) stopper.join();
-    machine.note_clean_stop(options.paths);
+    Tree tree(options, std::move(lock));
+    serve(ctx, options, tree);
+    tree.machine().note_clean_stop(options.paths);
   });
 }

@@ -12,6 +12,8 @@ namespace {
 
 using config::Type;
 
+constexpr std::string_view kConvertCommand = "convert-to-go";
+
 // The peer's bare flags: ours less the prefix, and those that have no effect in a worker.
 config::Group bare_group() {
   constexpr std::string_view kPrefix = "baggageclaim-";
@@ -116,7 +118,9 @@ config::Program service_program() {
               "Keeps the volumes of a Concourse worker. With --volumes instead of --work-dir it runs stand-alone: see "
               "--volumes=DIR --help.",
           .groups = config::baggageclaim_groups(),
-          .example = "  concourse-baggageclaim --work-dir /var/lib/concourse --baggageclaim-driver overlay"};
+          .example =
+              "  concourse-baggageclaim --work-dir /var/lib/concourse --baggageclaim-driver overlay\n"
+              "  concourse-baggageclaim convert-to-go --work-dir /var/lib/concourse    before going back to the Go worker"};
 }
 
 config::Program standalone_program() {
@@ -130,7 +134,12 @@ config::Program standalone_program() {
 }
 
 Options parse_options(const std::vector<std::string>& arguments, const config::Environment& environment) {
-  return is_service(arguments, environment) ? parse_service(arguments, environment) : parse_standalone(arguments);
+  auto flags = arguments;
+  const bool convert = !flags.empty() && flags.front() == kConvertCommand;
+  if (convert) flags.erase(flags.begin());
+  auto options = is_service(flags, environment) ? parse_service(flags, environment) : parse_standalone(flags);
+  options.convert = convert;
+  return options;
 }
 
 }  // namespace concourse::baggageclaim

@@ -23,6 +23,7 @@ struct TcpAddress {
 
 struct Options {
   bool standalone = false;
+  bool convert = false;  // the sub-command convert-to-go: convert the tree and end
   Paths paths{"", ""};
   DriverOptions driver;
   bool user_namespaces = true;
@@ -35,7 +36,8 @@ struct Options {
   config::Values values;  // as parsed, for the logs
 };
 
-// Throws as config::parse(), and Error(usage) for an interface pattern that is no regular expression.
+// The word `convert-to-go` may stand before the flags of either command line. Throws as config::parse(), and Error(usage) for an
+// interface pattern that is no regular expression.
 Options parse_options(const std::vector<std::string>& arguments, const config::Environment& environment);
 
 config::Program service_program();

@@ -2,21 +2,15 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
-#include <thread>
-
-#include "common/base/error.hpp"
+#include "common/daemon/log.hpp"
 #include "common/os/file.hpp"
-#include "services/baggageclaim/uidgid/max_valid_id.hpp"
 
 namespace concourse::baggageclaim {
 
 namespace {
-constexpr auto kLockPatience = std::chrono::seconds(10);
-constexpr auto kLockPause = std::chrono::milliseconds(50);
 constexpr int kMaxArenas = 4;
-}  // namespace
+}
 
 void prepare_process(const Options& options) {
   // Walks of deep trees hold a descriptor a level.
@@ -30,38 +24,12 @@ void prepare_process(const Options& options) {
   os::make_directories(options.paths.volumes());
 }
 
-UniqueFd lock_tree(const Paths& paths) {
-  const auto deadline = Deadline::in(kLockPatience);
-  for (;;) {
-    if (auto lock = os::try_lock_file(paths.lock())) return std::move(*lock);
-    if (deadline.passed())
-      throw Error(ErrorKind::unavailable, "'" + paths.volumes().string() + "' is in use by process " +
-                                              os::read_file(paths.lock()).value_or("?") + "; stop it, or choose another directory");
-    std::this_thread::sleep_for(kLockPause);
-  }
-}
-
-UniqueFd lock_mounted_tree(const UniqueFd& lock, const Paths& paths) {
-  struct stat held {
-  }, visible{};
-  if (::fstat(lock.get(), &held) != 0) throw SysError("stat the lock");
-  const bool same = ::stat(paths.lock().c_str(), &visible) == 0 && held.st_dev == visible.st_dev && held.st_ino == visible.st_ino;
-  return same ? UniqueFd() : lock_tree(paths);
-}
-
-IdPolicy id_policy(const Options& options) {
-  IdPolicy policy;
-  if (options.user_namespaces) policy.max = own_max_valid_id();
-  policy.privileged_is_host_root = options.privileged_is_host_root;
-  return policy;
-}
-
-void log_report(const RecoveryReport& report) {
-  log::info("recovered", {{"live", report.live},
-                          {"unfinished", report.unfinished},
-                          {"streams", report.streams_undone},
-                          {"lost", report.lost},
-                          {"quarantined", report.quarantined}});
+void start_log(const Options& options) {
+  const auto& format = options.values.text("log-format");
+  log::start("baggageclaim", log::parse_level(options.values.text("log-level")),
+             format == "auto"   ? log::default_format()
+             : format == "json" ? log::Format::json
+                                : log::Format::text);
 }
 
 void add_listeners(http::Server& server, daemon::Context& ctx, const Options& options) {
@@ -81,16 +49,18 @@ std::vector<std::string> addresses(const Options& options) {
   return all;
 }
 
-void add_status(daemon::Context& ctx, const DriverChoice& choice, const RecoveryReport& report, const Filesystem& filesystem,
-                const PromiseList& promises, const http::Server& server) {
+void add_status(daemon::Context& ctx, const Tree& tree, const PromiseList& promises, const http::Server& server) {
   ctx.on_status([&](Json& status) {
-    status["driver"] = choice.driver->name();
-    status["driver_reason"] = choice.reason;
-    status["ids"] = choice.ids;
-    status["volumes"] = {{"live", filesystem.list(Stage::live).size()},
-                         {"init", filesystem.list(Stage::init).size()},
-                         {"dead", filesystem.list(Stage::dead).size()},
-                         {"quarantined", filesystem.quarantined()}};
+    const auto count = [&](Stage stage) { return tree.filesystem().list(stage).size(); };
+    const auto& report = tree.report();
+    status["driver"] = tree.choice().driver->name();
+    status["driver_reason"] = tree.choice().reason;
+    status["ids"] = tree.choice().ids;
+    status["volumes"] = {{"live", count(Stage::live)},
+                         {"init", count(Stage::init)},
+                         {"dead", count(Stage::dead)},
+                         {"quarantined", tree.filesystem().quarantined()},
+                         {"unsynced", tree.syncer().waiting()}};
     status["recovered"] = {{"live", report.live},
                            {"unfinished_removed", report.unfinished},
                            {"streams_undone", report.streams_undone},

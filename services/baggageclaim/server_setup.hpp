@@ -2,14 +2,14 @@
 #pragma once
 
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "common/daemon/daemon.hpp"
-#include "common/daemon/log.hpp"
 #include "common/http/server.hpp"
-#include "services/baggageclaim/filesystem.hpp"
 #include "services/baggageclaim/options.hpp"
 #include "services/baggageclaim/promise_list.hpp"
-#include "services/baggageclaim/recovery.hpp"
+#include "services/baggageclaim/tree.hpp"
 
 namespace concourse::baggageclaim {
 
@@ -19,23 +19,15 @@ inline constexpr auto kDrain = std::chrono::minutes(1);  // for running requests
 // Limits and settings of the process itself; the volumes' directory.
 void prepare_process(const Options& options);
 
-// One server a tree. Waits a moment for a predecessor that is going. Throws Error(unavailable) naming the holder.
-UniqueFd lock_tree(const Paths& paths);
-// The same for what has been mounted at the volumes' place since; nothing if nothing has.
-UniqueFd lock_mounted_tree(const UniqueFd& lock, const Paths& paths);
-
-IdPolicy id_policy(const Options& options);
-
-void log_report(const RecoveryReport& report);
+// For a program that serves nothing.
+void start_log(const Options& options);
 
 // The sockets that were inherited or asked for: names `baggageclaim` and `baggageclaim-tcp`.
 void add_listeners(http::Server& server, daemon::Context& ctx, const Options& options);
-
 // Where clients reach it, for the log.
 std::vector<std::string> addresses(const Options& options);
 
-// What `status` on the control socket tells besides the common facts.
-void add_status(daemon::Context& ctx, const DriverChoice& choice, const RecoveryReport& report, const Filesystem& filesystem,
-                const PromiseList& promises, const http::Server& server);
+// What `status` on the control socket tells besides the common facts. All must outlive the loop.
+void add_status(daemon::Context& ctx, const Tree& tree, const PromiseList& promises, const http::Server& server);
 
 }  // namespace concourse::baggageclaim
