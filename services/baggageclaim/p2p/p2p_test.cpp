@@ -1,0 +1,37 @@
+#include <doctest/doctest.h>
+
+#include "common/base/error.hpp"
+#include "services/baggageclaim/p2p/p2p_url.hpp"
+#include "services/baggageclaim/p2p/peer_stream.hpp"
+
+using namespace concourse;
+using namespace concourse::baggageclaim;
+
+TEST_CASE("p2p url: the first address of the family on the first interface that matches") {
+  const std::vector<InterfaceAddress> addresses{
+      {"lo", "127.0.0.1", 4, false},  {"lo", "::1", 6, false},       {"eth0", "fe80::1", 6, true},   {"eth0", "10.0.0.5", 4, false},
+      {"eth0", "10.0.0.6", 4, false}, {"eth0", "fd00::5", 6, false}, {"eth01", "10.0.1.1", 4, false}};
+  CHECK(p2p_url(addresses, std::regex("eth0"), 4, 7788) == "http://10.0.0.5:7788");
+  CHECK(p2p_url(addresses, std::regex("eth0"), 6, 7788) == "http://[fd00::5]:7788");
+  CHECK(p2p_url(addresses, std::regex("th01$"), 4, 1) == "http://10.0.1.1:1");
+  CHECK_THROWS_WITH_AS(p2p_url(addresses, std::regex("ens"), 4, 1), "failed to get p2p url, network interface list is empty",
+                       Error);
+  CHECK_FALSE(interface_addresses().empty());
+}
+
+TEST_CASE("peer url: a worker's stream-in and nothing else") {
+  const auto url = parse_peer_url("http://10.0.0.5:7788/volumes/abc-1/stream-in?path=.&limit=1.5");
+  CHECK(url.host == "10.0.0.5");
+  CHECK(url.port == "7788");
+  CHECK(url.target == "/volumes/abc-1/stream-in?path=.&limit=1.5");
+  CHECK(parse_peer_url("http://[fd00::5]:7788/volumes/a/stream-in").host == "fd00::5");
+  CHECK(parse_peer_url("http://worker-2/volumes/a/stream-in").port == "80");
+  CHECK(parse_peer_url("http://[fd00::5]/volumes/a/stream-in").port == "80");
+  for (const char* bad :
+       {"https://h/volumes/a/stream-in", "file:///etc/passwd", "http://h", "http://h/", "http://h/volumes/a/stream-out",
+        "http://:1/volumes/a/stream-in", "http://h:0/volumes/a/stream-in", "http://h:x/volumes/a/stream-in",
+        "http://h/volumes/../stream-in", "http://h/volumes/a/b/stream-in", "http://u@h/volumes/a/stream-in",
+        "http://h/volumes/a/stream-in\r\nX: y", "http://h/volumes/a/stream-in#x", "http://h/x?/volumes/a/stream-in",
+        "gopher://h/volumes/a/stream-in", ""})
+    CHECK_THROWS_AS_MESSAGE(parse_peer_url(bad), Error, bad);
+}
