@@ -26,7 +26,7 @@ struct Fixture {
   bool has_journal() const { return fs::exists(volume.file(kStreamInFile)); }
 };
 
-std::string archive(const std::vector<std::pair<std::string, std::string>>& files) {
+std::string tar_of(const std::vector<std::pair<std::string, std::string>>& files) {
   const TempDir from;
   for (const auto& [name, content] : files) from.write(name, content);
   fs::permissions(from.path, fs::perms(0711));
@@ -35,19 +35,19 @@ std::string archive(const std::vector<std::pair<std::string, std::string>>& file
   return sink.text;
 }
 
-const std::string kBroken = archive({{"a", "1"}, {"b/c", std::string(100'000, 'x')}}).substr(0, 60'000);
+const std::string kBroken = tar_of({{"a", "1"}, {"b/c", std::string(100'000, 'x')}}).substr(0, 60'000);
 
 }  // namespace
 
 TEST_CASE("stream in: what came is there, and marked until it is flushed") {
   const Fixture f;
-  f.in("", archive({{"a", "1"}, {"b/c", "2"}}));
+  f.in("", tar_of({{"a", "1"}, {"b/c", "2"}}));
   CHECK(f.names() == std::vector<std::string>{"a", "b"});
   CHECK((lstat_of(f.volume.data()).st_mode & 07777) == 0711);
   CHECK_FALSE(f.has_journal());
   CHECK(read_unsynced(f.volume) == "boot-1");
 
-  f.in("new/place", archive({{"x", "3"}}));
+  f.in("new/place", tar_of({{"x", "3"}}));
   CHECK(f.names("new/place") == std::vector<std::string>{"x"});
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("stream in: a stream that breaks leaves an empty target as it was") {
 
 TEST_CASE("stream in: a stream that breaks leaves what was there alone") {
   const Fixture f;
-  f.in("", archive({{"a", "old"}, {"b/d", "old"}}));
+  f.in("", tar_of({{"a", "old"}, {"b/d", "old"}}));
   CHECK_THROWS_AS(f.in("", kBroken), ClientError);
   CHECK(f.names() == std::vector<std::string>{"a", "b"});
   CHECK(os::read_existing_file(f.volume.data() / "a") == "old");
@@ -77,16 +77,16 @@ TEST_CASE("stream in: a stream that breaks leaves what was there alone") {
 
 TEST_CASE("stream in: a stream into something is merged with it") {
   const Fixture f;
-  f.in("", archive({{"a", "old"}, {"b/d", "old"}, {"f", "file"}}));
+  f.in("", tar_of({{"a", "old"}, {"b/d", "old"}, {"f", "file"}}));
   fs::create_directory(f.volume.data() / "e");
-  f.in("", archive({{"a", "new"}, {"b/c", "new"}, {"e", "file now"}, {"f/x", "directory now"}}));
+  f.in("", tar_of({{"a", "new"}, {"b/c", "new"}, {"e", "file now"}, {"f/x", "directory now"}}));
   CHECK(f.names() == std::vector<std::string>{"a", "b", "e", "f"});
   CHECK(os::read_existing_file(f.volume.data() / "a") == "new");
   CHECK(f.names("b") == std::vector<std::string>{"c", "d"});
   CHECK(os::read_existing_file(f.volume.data() / "e") == "file now");
   CHECK(f.names("f") == std::vector<std::string>{"x"});
 
-  CHECK_THROWS_AS(f.in("", archive({{"a", "newer"}, {"b", "a file over a full directory"}})), ClientError);
+  CHECK_THROWS_AS(f.in("", tar_of({{"a", "newer"}, {"b", "a file over a full directory"}})), ClientError);
   CHECK(os::read_existing_file(f.volume.data() / "a") == "new");
 }
 

@@ -14,8 +14,8 @@ using namespace concourse::baggageclaim;
 using namespace concourse::baggageclaim::testing;
 
 namespace {
-constexpr std::uint32_t kMax = 4294967294;
-const auto kUnprivileged = IdView::unprivileged(kMax), kPrivileged = IdView::privileged(kMax);
+constexpr std::uint32_t kTop = 4294967294;
+const auto kUnprivileged = IdView::unprivileged(kTop), kPrivileged = IdView::privileged(kTop);
 
 // cap_net_raw+ep, revision 2.
 const std::string kNetRaw("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
@@ -28,7 +28,7 @@ std::string capability_of(const fs::path& path) {
 }  // namespace
 
 TEST_CASE("max valid id: of the last line of the map") {
-  CHECK(max_valid_id("         0          0 4294967295\n") == kMax);
+  CHECK(max_valid_id("         0          0 4294967295\n") == kTop);
   CHECK(max_valid_id("0 1000 1\n1 100000 65536\n") == 65536);
   CHECK_FALSE(max_valid_id(""));
   CHECK_FALSE(max_valid_id("0 0 x\n"));
@@ -37,25 +37,25 @@ TEST_CASE("max valid id: of the last line of the map") {
 }
 
 TEST_CASE("id view: the container's ids and the host's") {
-  CHECK(kUnprivileged.to_host(0) == kMax);
+  CHECK(kUnprivileged.to_host(0) == kTop);
   CHECK(kUnprivileged.to_host(1000) == 1000);
-  CHECK_FALSE(kUnprivileged.to_host(kMax));
-  CHECK(kUnprivileged.to_container(kMax) == 0);
+  CHECK_FALSE(kUnprivileged.to_host(kTop));
+  CHECK(kUnprivileged.to_container(kTop) == 0);
   CHECK(kUnprivileged.to_container(0) == 65534);
   CHECK(kPrivileged.to_host(0) == 0);
-  CHECK(kPrivileged.to_host(kMax) == kMax);
-  CHECK_FALSE(kPrivileged.to_host(kMax + 1ull));
-  CHECK(IdView::plain().to_container(kMax) == kMax);
+  CHECK(kPrivileged.to_host(kTop) == kTop);
+  CHECK_FALSE(kPrivileged.to_host(kTop + 1ull));
+  CHECK(IdView::plain().to_container(kTop) == kTop);
 }
 
 TEST_CASE("id view: root is settled whichever way it looked before") {
-  for (const auto& [view, root] : {std::pair{kUnprivileged, kMax}, {kPrivileged, 0u}}) {
+  for (const auto& [view, root] : {std::pair{kUnprivileged, kTop}, {kPrivileged, 0u}}) {
     CHECK(view.settle(0) == root);
-    CHECK(view.settle(kMax) == root);
+    CHECK(view.settle(kTop) == root);
     CHECK(view.settle(1000) == 1000);
     CHECK(view.root() == root);
   }
-  CHECK(IdView::plain().settle(kMax) == kMax);
+  CHECK(IdView::plain().settle(kTop) == kTop);
 }
 
 TEST_CASE("capability: belongs to the container's root, on the way out and in") {
@@ -82,11 +82,11 @@ TEST_CASE("walk: owners change, everything else stays") {
   const auto before = lstat_of(dir.path / "suid");
 
   CHECK(translate_owners(dir.open().get(), {kUnprivileged}) == 5);
-  CHECK(lstat_of(dir.path).st_uid == kMax);
-  CHECK(lstat_of(dir.path / "link").st_uid == kMax);
+  CHECK(lstat_of(dir.path).st_uid == kTop);
+  CHECK(lstat_of(dir.path / "link").st_uid == kTop);
   CHECK(lstat_of(outside.path / "target").st_uid == 0);
   CHECK(lstat_of(dir.path / "d/user").st_uid == 1000);
-  CHECK(lstat_of(dir.path / "suid").st_uid == kMax);
+  CHECK(lstat_of(dir.path / "suid").st_uid == kTop);
   CHECK(lstat_of(dir.path / "suid").st_mode == before.st_mode);
   CHECK(capability_of(dir.path / "capable") == capability_to_host(kNetRaw, kUnprivileged));
   CHECK(translate_owners(dir.open().get(), {kUnprivileged}) == 0);
@@ -99,13 +99,13 @@ TEST_CASE("walk: owners change, everything else stays") {
   CHECK_FALSE(common_owner(dir.open().get(), kPrivileged, entries));
   CHECK(translate_owners(dir.open().get(), {kUnprivileged, Owner{7, 0}}) == 6);
   CHECK(lstat_of(dir.path / "d/user").st_uid == 7);
-  CHECK(lstat_of(dir.path / "d/user").st_gid == kMax);
+  CHECK(lstat_of(dir.path / "d/user").st_gid == kTop);
   const auto common = common_owner(dir.open().get(), kUnprivileged, entries);
   REQUIRE(common);
   CHECK(common->uid == 7);
   CHECK(common->gid == 0);
   CHECK(entries == 6);
-  CHECK_THROWS_AS(translate_owners(dir.open().get(), {kUnprivileged, Owner{kMax, 0}}), Error);
+  CHECK_THROWS_AS(translate_owners(dir.open().get(), {kUnprivileged, Owner{kTop, 0}}), Error);
 }
 
 TEST_CASE("walk: a change of ids is applied to the container's ids") {
@@ -118,9 +118,9 @@ TEST_CASE("walk: a change of ids is applied to the container's ids") {
   CHECK(::chown((dir.path / "other").c_str(), 5, 0) == 0);
   translate_owners(dir.open().get(), {kUnprivileged, std::nullopt, {IdPermutation::swap(0, 1000), {}}});
   CHECK(lstat_of(dir.path / "root").st_uid == 1000);
-  CHECK(lstat_of(dir.path / "user").st_uid == kMax);
+  CHECK(lstat_of(dir.path / "user").st_uid == kTop);
   CHECK(lstat_of(dir.path / "other").st_uid == 5);
-  CHECK(lstat_of(dir.path / "root").st_gid == kMax);
+  CHECK(lstat_of(dir.path / "root").st_gid == kTop);
 }
 
 TEST_CASE("walk: every entry once, errors come out, and it stops when told") {
