@@ -1,4 +1,4 @@
-#include "services/init/user.hpp"
+#include "common/os/container_user.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-namespace concourse::init {
+namespace concourse::os {
 
 namespace {
 
@@ -167,4 +167,4 @@ bool look_up_user(const char* text, User& user, char* why, std::size_t why_size,
   return true;
 }
 
-}  // namespace concourse::init
+}  // namespace concourse::os

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-namespace concourse::init {
+namespace concourse::os {
 
 inline constexpr std::size_t kMaxGroups = 256;  // supplementary; the rest is left out
 inline constexpr std::size_t kMaxHome = 512;
@@ -23,4 +23,4 @@ struct User {
 bool look_up_user(const char* text, User& user, char* why, std::size_t why_size, const char* passwd_path = "/etc/passwd",
                   const char* group_path = "/etc/group");
 
-}  // namespace concourse::init
+}  // namespace concourse::os

@@ -1,4 +1,4 @@
-#include "services/init/user.hpp"
+#include "common/os/container_user.hpp"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -8,8 +8,8 @@
 #include <memory>
 #include <string>
 
-using concourse::init::look_up_user;
-using concourse::init::User;
+using concourse::os::look_up_user;
+using concourse::os::User;
 
 namespace {
 

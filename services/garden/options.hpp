@@ -15,7 +15,7 @@ namespace concourse::garden {
 struct Options {
   Paths paths;
   std::string oci_runtime;  // empty: choose
-  std::string programs;     // directory of concourse-shim and concourse-init: our own
+  std::string programs;     // directory of concourse-shim, -nstar and -init: our own
   std::uint64_t max_containers = 0;
   Duration request_timeout{};
   Duration default_grace_time{};

@@ -6,6 +6,7 @@
 #include "common/base/strings.hpp"
 #include "services/garden/container_info.hpp"
 #include "services/garden/errors.hpp"
+#include "services/garden/files.hpp"
 #include "services/garden/metrics/metrics.hpp"
 
 namespace concourse::garden {
@@ -131,6 +132,15 @@ class Handlers {
     };
   }
 
+  void stream_in(Request& request, Reply& reply) const {
+    garden::stream_in(*container(request), files(request, "destination"), request.reader());
+    done(reply);
+  }
+
+  void stream_out(Request& request, Reply& reply) const {
+    garden::stream_out(container(request), files(request, "source"), reply);
+  }
+
   void grace_time(Request& request, Reply& reply) const {
     const Json value = body_of(request);
     if (!value.is_number_integer()) throw Error(ErrorKind::invalid, "grace time must be a whole number of nanoseconds");
@@ -162,6 +172,11 @@ class Handlers {
   }
 
  private:
+  FilesRequest files(const Request& request, std::string_view place) const {
+    return {api_.runtime.nstar, request.query_value("user").value_or(""), request.query_value(place).value_or(""),
+            api_.options.request_timeout};
+  }
+
   Json metrics_of(const Container& c) const {
     return container_metrics(
         c, os::Cgroup(api_.runtime.machine.unified_cgroups, api_.runtime.machine.cgroup_parent + "/" + c.handle()));
@@ -213,6 +228,8 @@ std::vector<http::Route> routes(const Api& api) {
       {"PUT", "/containers/:handle/stop", to(&Handlers::stop)},
       {"GET", "/containers/:handle/info", to(&Handlers::info)},
       {"GET", "/containers/:handle/metrics", to(&Handlers::metrics)},
+      {"PUT", "/containers/:handle/files", to(&Handlers::stream_in)},
+      {"GET", "/containers/:handle/files", to(&Handlers::stream_out)},
       {"POST", "/containers/:handle/net/in", to(&Handlers::net_in)},
       {"POST", "/containers/:handle/net/out", to(&Handlers::net_out)},
       {"POST", "/containers/:handle/net/out/bulk", to(&Handlers::bulk_net_out)},

@@ -62,6 +62,7 @@ std::vector<std::string> global_flags(const std::string& program, const Paths& p
 Runtime Runtime::discover(const Options& options) {
   Runtime r;
   r.shim = options.programs + "/concourse-shim";
+  r.nstar = options.programs + "/concourse-nstar";
   if (::access(r.shim.c_str(), X_OK) != 0) throw SysError("find '" + r.shim + "'");
   r.machine = Machine::discover();
   r.machine.privileged_mode = options.privileged_mode;

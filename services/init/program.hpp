@@ -2,15 +2,15 @@
 // search for it in the container's PATH.
 #pragma once
 
+#include "common/os/container_user.hpp"
 #include "common/protocol/init_spec.hpp"
-#include "services/init/user.hpp"
 
 namespace concourse::init {
 
 class Program {
  public:
   // All three must outlive it. `user_text` is what the client asked for: it becomes USER.
-  Program(const char* path, const char* user_text, const User& user) : path_(path), user_text_(user_text), user_(user) {}
+  Program(const char* path, const char* user_text, const os::User& user) : path_(path), user_text_(user_text), user_(user) {}
 
   void read_arguments(init_wire::Decoder& d);
   // Adds USER (the given text, over the rest; "root" if none was given and none is set), HOME if it is unset or empty, and
@@ -30,7 +30,7 @@ class Program {
 
   const char* path_;
   const char* user_text_;
-  const User& user_;
+  const os::User& user_;
   char** arguments_ = nullptr;
   char** environment_ = nullptr;
   std::size_t variables_ = 0;

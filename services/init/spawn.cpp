@@ -17,9 +17,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "common/os/container_user.hpp"
 #include "common/protocol/init_spec.hpp"
 #include "services/init/program.hpp"
-#include "services/init/user.hpp"
 
 namespace concourse::init {
 
@@ -57,9 +57,9 @@ class Child {
     const char* dir = d.text().data();
     const char* user_text = d.text().data();
 
-    User& user = *new User;
+    os::User& user = *new os::User;
     char why[init_wire::kTextSize];
-    if (!look_up_user(user_text, user, why, sizeof why)) die(Failure::user_not_found, "%s", why);
+    if (!os::look_up_user(user_text, user, why, sizeof why)) die(Failure::user_not_found, "%s", why);
     if ((flags & init_wire::kFlagTty) != 0) take_terminal(columns, rows, user);
     else take_pipes(user);
 
@@ -93,7 +93,7 @@ class Child {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
   }
 
-  void take_terminal(std::uint16_t columns, std::uint16_t rows, const User& user) {
+  void take_terminal(std::uint16_t columns, std::uint16_t rows, const os::User& user) {
     const int slave = ::ioctl(terminal_, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (slave < 0) die(Failure::other, "open the terminal: %s", std::strerror(errno));
     winsize size{rows, columns, 0, 0};
@@ -103,7 +103,7 @@ class Child {
     for (int fd = 0; fd < 3; ++fd) ::dup2(slave, fd);
   }
 
-  void take_pipes(const User& user) {
+  void take_pipes(const os::User& user) {
     const int ends[] = {stdio_.in, stdio_.out, stdio_.err};
     for (int fd = 0; fd < 3; ++fd) {
       // So that a non-root process may open /dev/stdout again.
@@ -124,7 +124,7 @@ class Child {
   }
 
   // Makes what is missing of the working directory, each new part the user's own.
-  void enter_directory(const char* dir, const User& user) {
+  void enter_directory(const char* dir, const os::User& user) {
     if (*dir == '\0') {
       if (::chdir(user.home) != 0) (void)!::chdir("/");
       return;
@@ -148,7 +148,7 @@ class Child {
       die(Failure::other, "working directory '%s' is outside the root", dir);
   }
 
-  void become(const User& user) {
+  void become(const os::User& user) {
     if (::setgroups(user.group_count, user.groups) != 0) die(Failure::other, "set groups: %s", std::strerror(errno));
     if (::setresgid(user.gid, user.gid, user.gid) != 0) die(Failure::other, "become group %u: %s", user.gid, std::strerror(errno));
     if (::setresuid(user.uid, user.uid, user.uid) != 0) die(Failure::other, "become user %u: %s", user.uid, std::strerror(errno));
