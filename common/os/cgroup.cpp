@@ -1,16 +1,38 @@
 #include "common/os/cgroup.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include <sstream>
 
+#include "common/base/error.hpp"
 #include "common/base/strings.hpp"
 #include "common/os/file.hpp"
 
 namespace concourse::os {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Children first. False while a process is in the way; all that are there have been killed then.
+bool remove_cgroup(const fs::path& dir) {
+  std::error_code ignored;  // somebody else may be removing the same
+  for (fs::directory_iterator at(dir, ignored), end; at != end; at.increment(ignored))
+    if (at->is_directory(ignored) && !remove_cgroup(at->path())) return false;
+  if (::rmdir(dir.c_str()) == 0 || errno == ENOENT) return true;
+  if (errno != EBUSY) throw SysError("remove the cgroup '" + dir.string() + "'");
+  std::istringstream pids(read_file(dir / "cgroup.procs").value_or(""));
+  for (pid_t pid = 0; pids >> pid;)
+    if (pid > 0) ::kill(pid, SIGKILL);  // 0: it is in a pid namespace that isn't ours
+  return false;
+}
+
+}  // namespace
 
 std::filesystem::path Cgroup::file(const char* controller, const char* name) const {
   return unified_ ? mounts_ / path_.substr(1) / name : mounts_ / controller / path_.substr(1) / name;
@@ -61,6 +83,17 @@ std::uint64_t Cgroup::cpu_user_ns() const {
 std::uint64_t Cgroup::cpu_system_ns() const {
   if (unified_) return table("cpu", "cpu.stat")["system_usec"] * 1000;
   return table("cpuacct", "cpuacct.stat")["system"] * (1'000'000'000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK)));
+}
+
+void Cgroup::remove(Deadline deadline) const {
+  std::vector<fs::path> dirs = {mounts_ / path_.substr(1)};
+  if (!unified_)
+    for (const auto& hierarchy : list_directory(mounts_)) dirs.push_back(mounts_ / hierarchy / path_.substr(1));
+  for (const auto& dir : dirs)
+    while (!remove_cgroup(dir)) {
+      if (deadline.passed()) throw Error(ErrorKind::timeout, "the cgroup '" + dir.string() + "' does not become empty");
+      ::poll(nullptr, 0, 5);  // the kernel tells nobody when a killed process has left
+    }
 }
 
 std::uint64_t Cgroup::pids_current() const { return number("pids", "pids.current"); }

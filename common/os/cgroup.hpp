@@ -1,4 +1,4 @@
-// What the kernel counts for a container, on cgroup v1 and v2.
+// The cgroup of a container, v1 and v2: what the kernel counts for it, and its end.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/deadline.hpp"
 #include "common/base/unique_fd.hpp"
 
 namespace concourse::os {
@@ -31,6 +32,9 @@ class Cgroup {
   std::uint64_t cpu_system_ns() const;
   std::uint64_t pids_current() const;
   std::uint64_t pids_max() const;  // 0: no limit
+
+  // Kills whatever is in it and in its children, and removes them, in every hierarchy. Throws Error at the deadline.
+  void remove(Deadline deadline) const;
 
  private:
   std::filesystem::path file(const char* controller, const char* name) const;

@@ -119,22 +119,29 @@ void ContainerStore::destroy(const std::string& handle) {
 }
 
 void ContainerStore::tear_down(const Container& container, Deadline deadline) {
+  bool by_force = false;
   try {
     container.shim().destroy(deadline);
   } catch (const Error& e) {
     // No shim, or one that can't: then by force, so that a destroy always ends.
     log::warn("the shim did not destroy its container, using force", {{"handle", container.handle()}, {"error", e.what()}});
+    by_force = true;
   }
   step("network", [&] { network_.disconnect(container.network()); });
-  remove_remains(container.handle());
+  if (by_force) return remove_remains(container.handle());
+  container.shim().kill(deadline);
+  os::remove_tree(container.dir());
 }
 
 // Whatever there is of a container: its shim (and with it its processes), the OCI runtime's record, its cgroup, its directory.
 void ContainerStore::remove_remains(const std::string& handle) {
   const auto dir = options_.paths.container(handle);
   const auto deadline = Deadline::in(std::chrono::minutes(1));
-  ShimClient(dir).kill(deadline);
-  if (std::filesystem::exists(options_.paths.oci() / handle)) runtime_.remove(handle, deadline);
+  const ShimClient shim(dir);
+  shim.kill(deadline);
+  shim.kill_runtime(deadline);
+  runtime_.remove(handle, deadline);
+  os::remove_tree(options_.paths.oci() / handle);
   os::remove_tree(dir);
 }
 

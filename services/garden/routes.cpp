@@ -178,8 +178,7 @@ class Handlers {
   }
 
   Json metrics_of(const Container& c) const {
-    return container_metrics(
-        c, os::Cgroup(api_.runtime.machine.unified_cgroups, api_.runtime.machine.cgroup_parent + "/" + c.handle()));
+    return container_metrics(c, api_.runtime.cgroup(c.handle()));
   }
 
   // One answer for each of the query's handles, an error for those that have none.

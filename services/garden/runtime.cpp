@@ -104,12 +104,17 @@ protocol::shim::Config Runtime::shim_config(const ContainerSpec& spec, Duration 
   return config;
 }
 
+os::Cgroup Runtime::cgroup(const std::string& handle) const {
+  return {machine.unified_cgroups, machine.cgroup_parent + "/" + handle};
+}
+
 void Runtime::remove(const std::string& handle, Deadline deadline) const {
   std::vector<std::string> argv = {program};
   argv.insert(argv.end(), flags.begin(), flags.end());
   argv.insert(argv.end(), {"delete", "--force", handle});
   const auto result = os::run_program(argv, deadline);
   if (result.status.code != 0) log::debug("OCI runtime delete", {{"handle", handle}, {"output", trim(result.output)}});
+  cgroup(handle).remove(deadline);
 }
 
 void Runtime::remove_cgroup_parents() const {

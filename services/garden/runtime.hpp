@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/os/cgroup.hpp"
 #include "common/protocol/shim.hpp"
 #include "services/garden/options.hpp"
 #include "services/garden/spec/oci_spec.hpp"
@@ -24,7 +25,9 @@ struct Runtime {
   // What the shim of a container is told.
   protocol::shim::Config shim_config(const ContainerSpec& spec, Duration create_limit) const;
 
-  // Removes what the OCI runtime keeps of a container whose shim has gone, and its cgroup.
+  os::Cgroup cgroup(const std::string& handle) const;
+  // Removes what the OCI runtime keeps of a container whose shim has gone, and its cgroup: runtimes forget that of a container
+  // in whose making they were killed.
   void remove(const std::string& handle, Deadline deadline) const;
   // Removes the empty cgroup parents; for when no container is left.
   void remove_cgroup_parents() const;

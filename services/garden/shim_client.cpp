@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <mutex>
 #include <set>
@@ -35,6 +37,21 @@ Json checked(const std::string& body) {
   if (kind == wire::kExecutableNotFound) throw TypedError::executable_not_found(error);
   if (kind == wire::kProcessNotFound) throw TypedError::process_not_found(error.substr(error.rfind(' ') + 1));
   throw Error(kind == wire::kConflict ? ErrorKind::conflict : ErrorKind::internal, error);
+}
+
+// Kills that process and waits for its end, if the container's directory is one of its arguments: the number may belong to
+// somebody else by now.
+void kill_user_of(const std::filesystem::path& dir, std::uint64_t pid, Deadline deadline) {
+  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+  if (!pidfd) return;
+  // Read after the pidfd was opened. Any process may have a long command line, or end at any moment.
+  const UniqueFd file(::open(("/proc/" + std::to_string(pid) + "/cmdline").c_str(), O_RDONLY | O_CLOEXEC));
+  char buffer[16384];
+  const auto size = file ? ::read(file.get(), buffer, sizeof buffer) : 0;
+  const std::string_view command(buffer, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  if (command.find('\0' + dir.string() + '\0') == std::string::npos) return;
+  syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+  os::wait_for(pidfd.get(), POLLIN, deadline);
 }
 
 std::mutex mutex;       // guards shims
@@ -97,15 +114,12 @@ void ShimClient::destroy(Deadline deadline) const { ask({{"question", wire::kDes
 Json ShimClient::status(Deadline deadline) const { return ask({{"question", wire::kStatus}}, "", {}, deadline); }
 
 void ShimClient::kill(Deadline deadline) const {
-  const auto pid = parse_u64(trim(os::read_file(pid_file(dir_), 64).value_or("")));
-  if (!pid) return;
-  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(*pid), 0)));
-  if (!pidfd) return;
-  // The number may belong to somebody else by now: ours has its directory as its argument. Read after the pidfd was opened.
-  const auto command = os::read_file("/proc/" + std::to_string(*pid) + "/cmdline", 1 << 16).value_or("");
-  if (command.find('\0' + dir_.string() + '\0') == std::string::npos) return;
-  syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
-  os::wait_for(pidfd.get(), POLLIN, deadline);
+  if (const auto pid = parse_u64(trim(os::read_file(pid_file(dir_), 64).value_or("")))) kill_user_of(dir_, *pid, deadline);
+}
+
+void ShimClient::kill_runtime(Deadline deadline) const {
+  for (const auto& entry : os::list_directory("/proc"))
+    if (const auto pid = parse_u64(entry)) kill_user_of(dir_, *pid, deadline);
 }
 
 }  // namespace concourse::garden

@@ -37,6 +37,8 @@ class ShimClient {
 
   // Kills the shim if it lives; its container's init, and so every process in it, ends with it. Waits for that.
   void kill(Deadline deadline) const;
+  // Kills the OCI runtime that a killed shim has left at work on its container.
+  void kill_runtime(Deadline deadline) const;
 
  private:
   Json ask(const Json& question, const std::string& raw, const std::vector<int>& fds, Deadline deadline) const;
