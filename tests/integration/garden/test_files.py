@@ -125,7 +125,7 @@ def test_bad_archives_and_missing_sources_are_named(api, container):
         put(api, container, "/w", b"this is no archive" * 100)
     with pytest.raises(StatusError, match="error streaming in: "):
         put(api, container, "/w", tar(("a", b"x" * 100_000))[:50_000])
-    with pytest.raises(StatusError, match="error streaming out: open 'none': .*No such file"):
+    with pytest.raises(StatusError, match="error streaming out: open .*none.*No such file"):
         get(api, container, "/none")
     with pytest.raises(StatusError, match="error streaming out: enter '/no/such'"):
         get(api, container, "/no/such/place")
