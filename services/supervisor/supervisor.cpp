@@ -65,6 +65,8 @@ void Supervisor::start() {
     sockets_.take_over(service->spec(), std::move(found->listeners));
     running[service->name()] = std::move(*found);
   }
+  for (const auto& name : stop_order())
+    if (find(name) == nullptr) end_unwanted(name, "NOTIFY_SOCKET=" + notify_->path().string());
   for (const auto& service : services_)
     if (sockets_.complete(service->spec()) && running.contains(service->name()))
       replace_.try_emplace(service->name(), "its sockets differ");

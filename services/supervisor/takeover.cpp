@@ -19,6 +19,7 @@ namespace concourse::supervisor {
 namespace {
 
 constexpr auto kAdoptLimit = std::chrono::seconds(5);
+constexpr auto kUnwantedStop = std::chrono::seconds(4);
 constexpr std::size_t kCommLength = 15;  // what the kernel keeps of a program's name
 
 std::string notify_variable(const ServiceSpec& spec) {
@@ -27,8 +28,8 @@ std::string notify_variable(const ServiceSpec& spec) {
   return "";
 }
 
-std::vector<pid_t> candidates(const ServiceSpec& spec) {
-  const auto name = spec.program().substr(0, kCommLength), variable = notify_variable(spec);
+std::vector<pid_t> candidates(const std::string& program, const std::string& variable) {
+  const auto name = program.substr(0, kCommLength);
   std::vector<pid_t> found;
   for (const pid_t pid : process_ids()) {
     if (process_name(pid) != name) continue;
@@ -59,12 +60,11 @@ std::optional<Running> adopt(const ServiceSpec& spec) {
   return running;
 }
 
-void end_stray(const ServiceSpec& spec, pid_t pid) {
+void end_process(pid_t pid, Duration limit) {
   try {
     const auto process = Process::take_over(pid);
-    log::warn("ending a service that can't be taken over", {{"service", spec.name}, {"pid", pid}});
     process.signal(SIGTERM);
-    if (os::wait_for(process.pidfd(), POLLIN, Deadline::in(spec.stop_limit))) return;
+    if (os::wait_for(process.pidfd(), POLLIN, Deadline::in(limit))) return;
     process.signal(SIGKILL);
     os::wait_for(process.pidfd(), POLLIN, Deadline::in(kAdoptLimit));
   } catch (const SysError& e) {
@@ -75,15 +75,25 @@ void end_stray(const ServiceSpec& spec, pid_t pid) {
 }  // namespace
 
 std::optional<Running> take_over(const ServiceSpec& spec) {
-  const auto ours = candidates(spec);
+  const auto ours = candidates(spec.program(), notify_variable(spec));
   auto running = adopt(spec);
   if (running && std::find(ours.begin(), ours.end(), running->pid) == ours.end())
     throw Error(ErrorKind::conflict, "process " + std::to_string(running->pid) + " (" + process_name(running->pid) +
                                          ") already serves '" + spec.listeners.at(0).path.string() +
                                          "' and was not started by a supervisor; stop it first");
-  for (const pid_t pid : ours)
-    if (!running || pid != running->pid) end_stray(spec, pid);
+  for (const pid_t pid : ours) {
+    if (running && pid == running->pid) continue;
+    log::warn("ending a service that can't be taken over", {{"service", spec.name}, {"pid", pid}});
+    end_process(pid, spec.stop_limit);
+  }
   return running;
+}
+
+void end_unwanted(const std::string& name, const std::string& notify_variable) {
+  for (const pid_t pid : candidates("concourse-" + name, notify_variable)) {
+    log::info("ending a service that is no longer wanted", {{"service", name}, {"pid", pid}});
+    end_process(pid, kUnwantedStop);
+  }
 }
 
 std::string difference(const ServiceSpec& spec, const std::vector<std::string>& command,

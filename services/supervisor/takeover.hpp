@@ -28,6 +28,9 @@ struct Running {
 // by hand) answers on the control socket.
 std::optional<Running> take_over(const ServiceSpec& spec);
 
+// Ends a service that runs although this worker wants none of that name any longer. Blocks for its stop limit at most.
+void end_unwanted(const std::string& name, const std::string& notify_variable);
+
 // Why the running service isn't what a start now would give; empty if it is.
 std::string difference(const ServiceSpec& spec, const Running& running);
 

@@ -105,7 +105,16 @@ def test_a_service_that_does_not_answer_is_replaced(worker):
     assert worker.pid_of("garden") != deaf
 
 
-def test_builds_services_started_by_others_are_not_touched(worker):
+def test_a_service_that_is_no_longer_wanted_is_ended(worker):
+    worker.start_ready()
+    garden = worker.pid_of("garden")
+    kill_supervisor(worker)
+    worker.start_ready("--external-garden-url", "http://127.0.0.1:7777")
+    assert not is_alive(garden)
+    worker.wait_for_log("supervisor.ending a service that is no longer wanted", service="garden", pid=garden)
+
+
+def test_services_started_by_others_are_not_touched(worker):
     """Something that serves the control socket and was started by no supervisor: an honest refusal."""
     worker.start_ready()
     started = worker.events("garden", "started")[0]
