@@ -141,9 +141,12 @@ void ForwardedChannel::send() {
       if (!to_remote_.empty()) return;
       to_remote_ = {};
     }
-    if (local_ended_) return;
+    if (local_ended_ || !local_readable_) return;
     const ssize_t n = ::recv(local_.get(), scratch.data(), scratch.size(), MSG_DONTWAIT);
-    if (n < 0 && would_block(errno)) return;
+    if (n < 0 && would_block(errno)) {
+      local_readable_ = false;
+      return;
+    }
     if (n <= 0) {
       local_ended_ = true;  // a reset too: its reason is the local service's affair
       return;
@@ -169,7 +172,10 @@ bool ForwardedChannel::can_be_cut(Cut what, Duration quiet) const {
   return !owes_answer_ && Clock::now() - last_moved_ >= (kind_ == Kind::bulk ? std::max<Duration>(quiet, kBulkQuiet) : quiet);
 }
 
-void ForwardedChannel::cut() { ::shutdown(local_.get(), SHUT_RD); }
+void ForwardedChannel::cut() {
+  ::shutdown(local_.get(), SHUT_RD);
+  local_readable_ = true;  // its end
+}
 
 void ForwardedChannel::begin_close(const char* why) {
   log::debug("forwarded connection ended", {{"service", target_.name}, {"reason", why}});
@@ -211,7 +217,11 @@ void ForwardedChannel::watch() {
   if (wanted == watched_) return;
   // Not watched at all rather than for nothing: EPOLLHUP would come again and again.
   if (wanted == 0) link_.loop().unwatch(local_.get());
-  else if (watched_ == 0) link_.loop().watch(local_.get(), wanted, [this](std::uint32_t) { link_.local_event(*this); });
+  else if (watched_ == 0)
+    link_.loop().watch(local_.get(), wanted, [this](std::uint32_t) {
+      local_readable_ = true;  // or broken, which reading tells
+      link_.local_event(*this);
+    });
   else link_.loop().change(local_.get(), wanted);
   watched_ = wanted;
 }

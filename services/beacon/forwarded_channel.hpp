@@ -73,8 +73,9 @@ class ForwardedChannel {
   Phase phase_ = Phase::connecting;
   std::uint32_t watched_ = 0;  // events
   std::string to_local_, to_remote_;
-  bool local_ended_ = false;  // it will send no more
-  bool local_deaf_ = false;   // it takes no more
+  bool local_readable_ = true;  // may have something: asking each time would cost a system call for every idle connection
+  bool local_ended_ = false;    // it will send no more
+  bool local_deaf_ = false;     // it takes no more
   bool remote_ended_ = false;
   Kind kind_ = Kind::plain;
   bool owes_answer_ = false;  // the last bytes came from the far side
