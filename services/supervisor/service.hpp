@@ -43,6 +43,7 @@ class Service {
   void stop(Duration limit);               // TERM, KILL when the limit has passed, then hooks.down; no restart
   void hold();                             // if it has no process: no more starts
   void notified(const Notification& notification);
+  void on_end();  // the process has ended: reaps it and decides what comes next
 
   bool up() const { return process_.has_value(); }
   bool ready() const { return policy_.state() == RestartPolicy::State::ready; }
@@ -57,7 +58,6 @@ class Service {
   enum class Purpose { run, stop, restart };  // what should happen when the process ends
 
   void watch();
-  void on_end();
   void failed(std::optional<os::ExitStatus> status, const std::string& how);
   void arm(Duration limit, const std::string& why_killed);
   void end_process(Duration limit);

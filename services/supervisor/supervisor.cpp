@@ -1,5 +1,7 @@
 #include "services/supervisor/supervisor.hpp"
 
+#include <sys/wait.h>
+
 #include <algorithm>
 
 #include "common/base/strings.hpp"
@@ -169,6 +171,15 @@ void Supervisor::hurry() {
   log::warn("asked to stop once more: waiting for nobody any longer", {});
   for (const auto& service : services_)
     if (service->up()) service->stop(kHurriedStop);
+}
+
+void Supervisor::reap_orphans() {
+  for (;;) {
+    siginfo_t info{};
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    if (auto* service = by_pid(info.si_pid)) service->on_end();
+    else (void)waitpid(info.si_pid, nullptr, WNOHANG);
+  }
 }
 
 daemon::ControlAnswer Supervisor::answer_drain(const Json& question) {

@@ -40,6 +40,9 @@ class Supervisor {
   daemon::ControlAnswer answer_drain(const Json& question);
   daemon::ControlAnswer answer_restart(const Json& question);
 
+  // For a supervisor that is process 1, as in a container: processes whose parents have gone end up with it.
+  void reap_orphans();
+
   void log_state() const;
   Json status() const;
 

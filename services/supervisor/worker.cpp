@@ -61,6 +61,7 @@ void run_worker(daemon::Context& context, const Arguments& arguments) {
                  [&] { supervisor.drain(DrainMode::land); });
   loop.on_signal(SIGUSR2, "retire: as land, then leave the cluster", [&] { supervisor.drain(DrainMode::retire); });
   loop.on_signal(SIGQUIT, "log the state of every service, go on", [&] { supervisor.log_state(); });
+  if (getpid() == 1) loop.on_signal(SIGCHLD, "reap processes whose parents have gone", [&] { supervisor.reap_orphans(); });
   context.on_status([&](Json& status) { status.update(supervisor.status()); });
   context.on_control("drain", [&](const Json& question, auto&) { return supervisor.answer_drain(question); });
   context.on_control("restart", [&](const Json& question, auto&) { return supervisor.answer_restart(question); });

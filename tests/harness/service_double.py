@@ -11,6 +11,7 @@ SIGTERM. How it deviates from that is read at start from `behaviour.json` beside
   drain_exit    exit status after land or retire; absent: they are only remembered
   delete_exit   the same after delete
   refuses       commands of the control socket that are refused
+  orphan        true: it starts a process that outlives it
   version       what adopt says (that of the file `version`)
   http_status   what every HTTP request on its API socket is answered with (200)
 Everything it does is a line in `events.jsonl` beside it.
@@ -21,6 +22,7 @@ import selectors
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -86,6 +88,8 @@ class Double:
         for name, sock in self.listeners.items():
             if name != "control":
                 self.selector.register(sock, selectors.EVENT_READ, self.http)
+        if b.get("orphan"):
+            event("orphan", child=subprocess.Popen(["/bin/sleep", "600"], start_new_session=True).pid)
         if b.get("ready", True):
             self.state = "ready"
             event("ready")

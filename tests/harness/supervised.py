@@ -59,12 +59,12 @@ class Supervised:
                 str(self.folder / "key.pub"), "--tsa-worker-private-key", str(self.folder / "key"), "--healthcheck-bind-ip",
                 self.address, *flags]
 
-    def start(self, *flags, environment=None, pass_fds=()):
+    def start(self, *flags, environment=None, pass_fds=(), before=()):
         self.starts += 1
         self.out = self.folder / f"stdout-{self.starts}"
         self.err = self.folder / f"stderr-{self.starts}"
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
-            self.process = subprocess.Popen(self.command(*flags), stdin=subprocess.DEVNULL, stdout=out, stderr=err, pass_fds=pass_fds,
+            self.process = subprocess.Popen([*before, *self.command(*flags)], stdin=subprocess.DEVNULL, stdout=out, stderr=err, pass_fds=pass_fds,
                                             env={**self.environment, **(environment or {})})
         return self
 

@@ -1,6 +1,7 @@
 """Signals: an orderly stop, a hurried one, landing and retiring."""
 import os
 import signal
+import subprocess
 
 import pytest
 from harness.wait import wait_until
@@ -199,3 +200,26 @@ def test_quit_logs_the_state_and_goes_on(worker):
     states = worker.wait_for_log("supervisor.state", count=5)
     assert [line["data"].get("service") for line in states] == ["garden", "baggageclaim", "healthcheck", "beacon", None]
     assert worker.process.poll() is None
+
+
+def test_as_process_1_it_reaps_what_others_leave(worker):
+    worker.behave(garden={"orphan": True})
+    worker.start(before=["unshare", "--fork", "--pid", "--mount-proc", "--kill-child"])
+    worker.wait_for_log("supervisor.ready")
+    init = int(subprocess.check_output(["pgrep", "-P", str(worker.process.pid)], text=True))
+
+    def children():
+        words = subprocess.run(["ps", "--ppid", str(init), "-o", "stat=,comm="], capture_output=True, text=True, check=False).stdout
+        return [line.split() for line in words.splitlines()]
+
+    garden = int(subprocess.check_output(["pgrep", "-P", str(init), "-x", "concourse-garde"], text=True))
+    sleeper = int(subprocess.check_output(["pgrep", "-P", str(garden), "-x", "sleep"], text=True))
+    os.kill(garden, signal.SIGKILL)
+    worker.wait_for_log("supervisor.service died", service="garden", how="killed by signal 9")
+    worker.wait_for_event("garden", "ready", count=2)
+    wait_until(lambda: ["S", "sleep"] in [[stat[0], name] for stat, name in children()], "the orphan to have come to process 1")
+    os.kill(sleeper, signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(f"/proc/{sleeper}"), "the orphan to be reaped")
+    assert all(stat[0] != "Z" for stat, _ in children())
+    os.kill(init, signal.SIGTERM)
+    assert worker.process.wait(60) == 0
