@@ -202,6 +202,21 @@ def test_quit_logs_the_state_and_goes_on(worker):
     assert worker.process.poll() is None
 
 
+@pytest.mark.parametrize("drain_exit,status", [(LANDED, 0), (None, 0)])
+def test_start_stop_daemon(worker, drain_exit, status):
+    """The manual's way, with the real program: a worker that lands in time, and one that must be stopped."""
+    worker.behave(beacon={} if drain_exit is None else {"drain_exit": drain_exit})
+    worker.start_ready()
+    (worker.folder / "pid").write_text(f"{worker.process.pid}\n")
+    schedule = "USR1/60/TERM/15/KILL" if drain_exit else "USR1/1/TERM/15/KILL"
+    stopper = subprocess.Popen(["/sbin/start-stop-daemon", "--stop", "--pidfile", worker.folder / "pid", "--retry", schedule],
+                               stdout=subprocess.DEVNULL)
+    assert worker.process.wait(60) == status
+    assert stopper.wait(60) == 0
+    assert len(worker.events("beacon", "land")) == 1
+    assert worker.leftovers() == []
+
+
 def test_as_process_1_it_reaps_what_others_leave(worker):
     worker.behave(garden={"orphan": True})
     worker.start(before=["unshare", "--fork", "--pid", "--mount-proc", "--kill-child"])
