@@ -11,6 +11,8 @@ class Machine {
  public:
   // Reads and forgets the note of the last stop: it is true once.
   static Machine look(const Paths& paths);
+  // Once more, when something has been mounted at the volumes' place since: the note may be in there.
+  void look_again(const Paths& paths);
   Machine(std::string boot_id, std::string clean_stop) : boot_id_(std::move(boot_id)), clean_stop_(std::move(clean_stop)) {}
 
   // Differs from one start of the machine to the next.

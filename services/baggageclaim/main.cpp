@@ -1,4 +1,5 @@
 // concourse-baggageclaim: the volume server of a Concourse worker (README.md).
+#include <atomic>
 #include <thread>
 
 #include "common/daemon/daemon.hpp"
@@ -27,14 +28,17 @@ void serve(daemon::Context& ctx, const Options& options, Tree& tree) {
   log::info("listening", {{"addresses", addresses(options)}});
   ctx.ready();
 
+  std::atomic<bool> drained = false, at_once = false;
   std::thread stopper;
   ctx.serve([&] {
     stopper = std::thread([&] {
-      if (!server.stop(Deadline::in(kDrain))) log::warn("requests cut off", {{"running", server.requests_running()}});
+      drained = drain(server, promises, creations, at_once);
       ctx.loop().post([&] { ctx.finish(); });
     });
   });
+  at_once = true;
   if (stopper.joinable()) stopper.join();
+  if (!drained) cut_off(server);
 }
 
 void convert(const Tree& tree) {
@@ -57,6 +61,6 @@ int main(int argc, char** argv) {
     ctx.start("baggageclaim", options.values, options.control_socket);
     Tree tree(options, std::move(lock));
     serve(ctx, options, tree);
-    tree.machine().note_clean_stop(options.paths);
+    tree.close(/*keep_mounts=*/garden_runs(options));
   });
 }

@@ -88,6 +88,7 @@ Options parse_service(const std::vector<std::string>& arguments, const config::E
   options.paths = Paths(work_dir / "volumes", work_dir / "overlays");
   options.socket = protocol::baggageclaim_socket(runtime_dir);
   options.control_socket = protocol::control_socket(runtime_dir, "baggageclaim");
+  options.garden_control = protocol::control_socket(runtime_dir, "garden");
   read_common(options, "baggageclaim-");
   options.privileged_is_host_root = values.text("containerd-privileged-mode") == "full";
   if (values.given("baggageclaim-bind-ip") || values.given("baggageclaim-bind-port"))

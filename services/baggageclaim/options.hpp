@@ -25,6 +25,7 @@ struct Options {
   bool standalone = false;
   bool convert = false;  // the sub-command convert-to-go: convert the tree and end
   Paths paths{"", ""};
+  fs::path garden_control;  // Garden's control socket; empty: no Garden is known to use the volumes
   DriverOptions driver;
   bool user_namespaces = true;
   bool privileged_is_host_root = true;

@@ -56,6 +56,12 @@ bool PromiseList::remove(const std::string& handle) {
   return true;
 }
 
+void PromiseList::clear() {
+  const std::lock_guard lock(mutex_);
+  for (auto& [handle, entry] : entries_) entry.ticket->stop_.request_stop();
+  entries_.clear();
+}
+
 std::size_t PromiseList::size() const {
   const std::lock_guard lock(mutex_);
   return entries_.size();

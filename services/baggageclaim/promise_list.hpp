@@ -54,6 +54,9 @@ class PromiseList {
   // False for an unknown handle.
   bool remove(const std::string& handle);
 
+  // As remove() for all.
+  void clear();
+
   std::size_t size() const;
 
  private:

@@ -40,6 +40,16 @@ TEST_CASE("promises: a removed one tells its creation to stop, and whatever come
   CHECK(promises.fulfill("h", second, volume("h")));
 }
 
+TEST_CASE("promises: at the end all are told to stop") {
+  PromiseList promises;
+  const auto one = promises.begin("1"), two = promises.begin("2");
+  promises.clear();
+  CHECK(one->stop_token().stop_requested());
+  CHECK(two->stop_token().stop_requested());
+  CHECK(promises.size() == 0);
+  CHECK_FALSE(promises.fulfill("1", one, volume("1")));
+}
+
 TEST_CASE("promises: a rejected one may be tried again") {
   PromiseList promises;
   promises.reject("h", promises.begin("h"), {422, "no"});

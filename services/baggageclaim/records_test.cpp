@@ -116,6 +116,11 @@ TEST_CASE("machine: data is kept over a restart, an orderly stop, and nothing el
   const auto second = Machine::look(paths);
   CHECK(Machine("after", first.boot_id()).kept_since(first.boot_id()));
   CHECK_FALSE(fs::exists(paths.clean_stop()));  // true once
+
+  Machine third("after", "");
+  first.note_clean_stop(paths);
+  third.look_again(paths);
+  CHECK(third.kept_since(first.boot_id()));
 }
 
 TEST_CASE("unsynced: the mark goes after the flush, a stream under way counts, a torn mark is nobody's") {

@@ -3,14 +3,20 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
+#include <cstdlib>
+
+#include "common/base/error.hpp"
 #include "common/daemon/log.hpp"
+#include "common/daemon/notify.hpp"
 #include "common/os/file.hpp"
 
 namespace concourse::baggageclaim {
 
 namespace {
 constexpr int kMaxArenas = 4;
-}
+constexpr auto kLook = std::chrono::milliseconds(200);
+constexpr auto kGardenLimit = std::chrono::seconds(1);  // for its answer, when it is well
+}  // namespace
 
 void prepare_process(const Options& options) {
   // Walks of deep trees hold a descriptor a level.
@@ -47,6 +53,30 @@ std::vector<std::string> addresses(const Options& options) {
   if (!options.socket.empty()) all.push_back(options.socket.string());
   if (options.tcp) all.push_back(options.tcp->ip + ":" + std::to_string(options.tcp->port));
   return all;
+}
+
+bool drain(http::Server& server, PromiseList& promises, http::WorkerPool& creations, const std::atomic<bool>& at_once) {
+  promises.clear();
+  const auto deadline = Deadline::in(kDrain);
+  while (!server.stop(Deadline::in(kLook)) || !creations.wait_idle(Deadline::in(kLook)))
+    if (deadline.passed() || at_once) return false;
+  return true;
+}
+
+void cut_off(const http::Server& server) {
+  log::warn("requests cut off", {{"running", server.requests_running()}});
+  daemon::notify("EXIT_STATUS=0");
+  std::_Exit(0);
+}
+
+bool garden_runs(const Options& options) {
+  if (options.garden_control.empty()) return false;
+  try {
+    const auto answer = daemon::ask(options.garden_control, {{"command", "status"}}, Deadline::in(kGardenLimit));
+    return string_field(answer, "state") != "stopping";
+  } catch (const Error&) {
+    return false;  // nobody there, or not well enough to make containers
+  }
 }
 
 void add_status(daemon::Context& ctx, const Tree& tree, const PromiseList& promises, const http::Server& server) {

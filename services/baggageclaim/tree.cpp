@@ -8,6 +8,7 @@
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
 #include "common/os/file.hpp"
+#include "services/baggageclaim/release.hpp"
 #include "services/baggageclaim/uidgid/max_valid_id.hpp"
 
 namespace concourse::baggageclaim {
@@ -51,11 +52,13 @@ UniqueFd lock_tree(const Paths& paths) {
 Tree::Tree(const Options& options, UniqueFd lock)
     : lock_(std::move(lock)),
       policy_(id_policy(options)),
+      paths_(options.paths),
       machine_(Machine::look(options.paths)),
       choice_(choose_driver(options.driver, options.paths, policy_, machine_)),
       mounted_lock_(lock_mounted_tree(lock_, options.paths)),
       filesystem_(std::make_unique<Filesystem>(options.paths)),
       syncer_(std::make_unique<Syncer>(options.paths, machine_.boot_id())) {
+  if (mounted_lock_) machine_.look_again(paths_);
   log::info("driver", {{"driver", choice_.driver->name()}, {"reason", choice_.reason}, {"ids", choice_.ids}});
   report_ = recover(*filesystem_, *choice_.driver, policy_, machine_, *syncer_);
   log::info("recovered", {{"live", report_.live},
@@ -63,6 +66,21 @@ Tree::Tree(const Options& options, UniqueFd lock)
                           {"streams", report_.streams_undone},
                           {"lost", report_.lost},
                           {"quarantined", report_.quarantined}});
+}
+
+void Tree::close(bool keep_mounts) {
+  syncer_.reset();
+  machine_.note_clean_stop(paths_);
+  if (keep_mounts) return;
+  const bool layered = driver().name() == "overlay";
+  // They hold what is to be unmounted.
+  filesystem_.reset();
+  choice_.driver.reset();
+  mounted_lock_.reset();
+  const auto report = release_mounts(paths_, layered);
+  // With the image the note has gone.
+  if (!fs::exists(paths_.clean_stop())) machine_.note_clean_stop(paths_);
+  log::info("mounts released", {{"unmounted", report.unmounted}, {"in_use", report.in_use}});
 }
 
 }  // namespace concourse::baggageclaim

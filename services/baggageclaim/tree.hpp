@@ -28,14 +28,19 @@ class Tree {
   const DriverChoice& choice() const { return choice_; }
   const RecoveryReport& report() const { return report_; }
 
+  // The end of an orderly stop: everything flushed and noted, and, unless `keep_mounts`, what nobody uses unmounted. Nothing else
+  // may be called afterwards; other servers are locked out as long as the object lives.
+  void close(bool keep_mounts);
+
  private:
   const UniqueFd lock_;
   const IdPolicy policy_;
-  const Machine machine_;
-  const DriverChoice choice_;
-  const UniqueFd mounted_lock_;  // of what the driver has mounted at the volumes' place
-  const std::unique_ptr<Filesystem> filesystem_;
-  const std::unique_ptr<Syncer> syncer_;
+  const Paths paths_;
+  Machine machine_;
+  DriverChoice choice_;
+  UniqueFd mounted_lock_;  // of what the driver has mounted at the volumes' place
+  std::unique_ptr<Filesystem> filesystem_;
+  std::unique_ptr<Syncer> syncer_;
   RecoveryReport report_;
 };
 

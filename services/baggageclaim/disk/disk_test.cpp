@@ -1,9 +1,11 @@
 // Paths beneath a root, removal, copies, the mount table.
 #include <sys/file.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
 #include "services/baggageclaim/disk/beneath.hpp"
 #include "services/baggageclaim/disk/mount_table.hpp"
+#include "services/baggageclaim/disk/mount_users.hpp"
 #include "services/baggageclaim/disk/remove.hpp"
 #include "services/baggageclaim/disk/tree_copy.hpp"
 #include "services/baggageclaim/testing.hpp"
@@ -133,8 +135,37 @@ TEST_CASE("mount table: escapes and optional fields") {
   CHECK(two[0].root == "/o/h");
   CHECK(two[0].options == "rw,relatime,idmapped");
   CHECK(two[1].type == "tmpfs");
+  const auto first = table.at("/").at(0);
+  CHECK(first.peers == 1);
+  CHECK(first.master == 2);
+  CHECK(first.device == makedev(254, 1));
+  CHECK(two[0].peers == 0);
   REQUIRE(table.at("/a b\\c").size() == 1);
   CHECK(table.at("/a b\\c")[0].source == "volume-m1");
   CHECK(table.at("/v").empty());
   CHECK_FALSE(MountTable::read().at("/proc").empty());
+}
+
+TEST_CASE("mount table: a point is found by another name of its directory too") {
+  const TempDir dir;
+  fs::create_directory_symlink("/", dir.path / "root");
+  CHECK_FALSE(MountTable::read().at(dir.path / "root/proc").empty());
+}
+
+TEST_CASE("mount users: a copy that goes with ours is no user") {
+  const Mount ours{.device = makedev(0, 53), .point = "/v/live/h/volume", .peers = 7};
+  const auto used = [&](Mount theirs) {
+    theirs.device = ours.device;
+    return MountUsers({theirs}).keep(ours);
+  };
+  CHECK_FALSE(MountUsers({}).keep(ours));
+  CHECK_FALSE(MountUsers({Mount{.device = makedev(0, 54), .point = "/"}}).keep(ours));
+  CHECK(used({.point = "/"}));                                  // a container's root
+  CHECK(used({.point = "/tmp/build", .master = 7}));            // or what it has mounted
+  CHECK_FALSE(used({.point = ours.point, .master = 7}));        // follows us
+  CHECK_FALSE(used({.point = ours.point, .peers = 7}));         // the same namespace, as good as
+  CHECK(used({.point = ours.point}));                           // a copy of its own
+  CHECK(used({.point = ours.point, .peers = 8, .master = 9}));  // follows somebody else
+  const Mount alone{.device = ours.device, .point = ours.point};
+  CHECK(MountUsers({Mount{.device = ours.device, .point = ours.point}}).keep(alone));
 }

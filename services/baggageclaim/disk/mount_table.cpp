@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "common/base/strings.hpp"
 #include "common/os/file.hpp"
@@ -24,6 +25,20 @@ std::string unescaped(std::string_view text) {
   return out;
 }
 
+dev_t device_of(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos) return 0;
+  return makedev(static_cast<unsigned>(parse_u64(text.substr(0, colon)).value_or(0)),
+                 static_cast<unsigned>(parse_u64(text.substr(colon + 1)).value_or(0)));
+}
+
+// The number behind `name` in one of the optional fields, "shared:7" or "master:3".
+unsigned group(const std::vector<std::string>& fields, std::string_view name) {
+  for (std::size_t i = 6; i < fields.size(); ++i)
+    if (fields[i].starts_with(name)) return static_cast<unsigned>(parse_u64(fields[i].substr(name.size())).value_or(0));
+  return 0;
+}
+
 }  // namespace
 
 std::vector<Mount> parse_mount_table(std::string_view mountinfo) {
@@ -35,8 +50,16 @@ std::vector<Mount> parse_mount_table(std::string_view mountinfo) {
     const auto before = split(line.substr(0, dash), ' ');
     const auto after = split(line.substr(dash + 3), ' ');
     if (before.size() < 6 || after.size() < 3) continue;
-    mounts.push_back({static_cast<unsigned>(parse_u64(before[0]).value_or(0)), unescaped(before[3]), unescaped(before[4]),
-                      before[5], after[0], unescaped(after[1]), unescaped(after[2])});
+    mounts.push_back({.id = static_cast<unsigned>(parse_u64(before[0]).value_or(0)),
+                      .device = device_of(before[2]),
+                      .root = unescaped(before[3]),
+                      .point = unescaped(before[4]),
+                      .options = before[5],
+                      .peers = group(before, "shared:"),
+                      .master = group(before, "master:"),
+                      .type = after[0],
+                      .source = unescaped(after[1]),
+                      .super_options = unescaped(after[2])});
   }
   return mounts;
 }
@@ -48,7 +71,12 @@ MountTable::MountTable(std::vector<Mount> mounts) {
 }
 
 std::vector<Mount> MountTable::at(const std::filesystem::path& point) const {
-  const auto found = by_point_.find(point.string());
+  auto found = by_point_.find(point.string());
+  // The kernel knows it by its real name.
+  std::error_code error;
+  if (found == by_point_.end())
+    if (const auto folder = std::filesystem::canonical(point.parent_path(), error); !error)
+      found = by_point_.find((folder / point.filename()).string());
   return found == by_point_.end() ? std::vector<Mount>{} : found->second;
 }
 

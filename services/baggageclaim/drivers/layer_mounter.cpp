@@ -25,6 +25,8 @@ constexpr std::size_t kOptionsReserve = 256;
 constexpr std::size_t kMaxViews = 10;      // id maps attached at the same time; one digit names each
 constexpr const char* kPlainView = "0";    // the layers as they are stored
 constexpr const char* kTarget = "target";  // where an overlay is mounted before it is taken away
+constexpr const char* kProbeUpper = "probe-upper";
+constexpr const char* kProbeWork = "probe-work";
 
 void check(int result, const char* what) {
   if (result != 0) throw SysError(what);
@@ -170,6 +172,26 @@ UniqueFd LayerMounter::mount(const OverlaySpec& spec) {
   const auto namespaces = namespaces_for(spec);
   on_thread([&] { detached = mount_here(spec, namespaces); });
   return detached;
+}
+
+bool LayerMounter::is_written_by_overlay(const std::string& handle) {
+  bool written = false;
+  on_thread([&] { written = is_written_here(handle); });
+  return written;
+}
+
+// With its index, overlayfs refuses a layer below that another overlay writes to. An older kernel, or a file system without file
+// handles, refuses nothing: there it is never in use. The index remembers what it was made for, so the next probe needs a new one.
+bool LayerMounter::is_written_here(const std::string& handle) {
+  for (const char* name : {kProbeUpper, kProbeWork}) check(::mkdir(name, 0700), "prepare a probe");
+  const ScopeExit clean([] {
+    for (const char* name : {"probe-work/work", "probe-work/index", kProbeWork, kProbeUpper}) ::rmdir(name);
+  });
+  const auto options =
+      std::string("index=on,lowerdir=") + kPlainView + "/" + handle + ",upperdir=" + kProbeUpper + ",workdir=" + kProbeWork;
+  if (::mount("probe", kTarget, "overlay", 0, options.c_str()) != 0) return errno == EBUSY;
+  ::umount2(kTarget, 0);
+  return false;
 }
 
 UniqueFd LayerMounter::mount_here(const OverlaySpec& spec, const Namespaces& namespaces) {

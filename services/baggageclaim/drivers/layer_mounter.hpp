@@ -47,6 +47,9 @@ class LayerMounter {
   // A detached overlay mount. Throws Error, also when it would come up read-only. Any thread.
   UniqueFd mount(const OverlaySpec& spec);
 
+  // Whether an overlay that writes to the layer of that handle is mounted somewhere, in whichever namespace. Any thread.
+  bool is_written_by_overlay(const std::string& handle);
+
   // Whether that many layers with such names fit in one mount.
   static bool fits(const std::vector<Layer>& lower, const Layer& upper);
 
@@ -63,6 +66,7 @@ class LayerMounter {
   std::string view_for(const IdMap& map, const Namespaces& namespaces);
   std::string options_for(const OverlaySpec& spec, const Namespaces& namespaces);
   UniqueFd mount_here(const OverlaySpec& spec, const Namespaces& namespaces);
+  static bool is_written_here(const std::string& handle);
   void on_thread(const std::function<void()>& job);
   void end_thread();
 

@@ -11,6 +11,7 @@
 #include "common/base/error.hpp"
 #include "common/os/file.hpp"
 #include "services/baggageclaim/disk/beneath.hpp"
+#include "services/baggageclaim/disk/mount_users.hpp"
 #include "services/baggageclaim/disk/mounts.hpp"
 #include "services/baggageclaim/disk/remove.hpp"
 #include "services/baggageclaim/disk/spread.hpp"
@@ -175,9 +176,13 @@ void OverlayDriver::mount_overlay(const VolumeDir& volume, VolumeFormat format, 
 
 Shown OverlayDriver::show(const VolumeDir& volume, const IdView& view) {
   const auto format = overlay_format(paths_, policy_, volume);
+  // A bind mount's users may keep it. Two overlays must not use one layer at the same time: if this one is in use, here (EBUSY) or
+  // in a container, it stays.
+  const bool overlaid = !format.layers.empty();
+  if (overlaid && volume.stage == Stage::live && is_mount_point(volume.data()) && is_used_elsewhere(volume.data()))
+    return Shown::needs_walk;
   try {
-    // A bind mount's users may keep it. Two overlays must not use one layer at the same time: there this fails (EBUSY).
-    unmount_all(volume.data(), /*lazy=*/format.layers.empty());
+    unmount_all(volume.data(), /*lazy=*/!overlaid);
   } catch (const SysError& e) {
     if (e.error_number() != EBUSY) throw;
     return Shown::needs_walk;
@@ -256,6 +261,8 @@ bool OverlayDriver::destroy(const VolumeDir& volume) {
     const std::lock_guard lock(mutex_);
     if (children_of_.contains(volume.handle)) return false;
   }
+  if (is_there(paths_.work(volume.handle)) && mounter_.is_written_by_overlay(volume.handle))
+    throw SysError("remove the layer of volume '" + volume.handle + "', which a container has mounted", EBUSY);
   remove_data(volume.handle);
   remove_tree(volume.path);
   const std::lock_guard lock(mutex_);
