@@ -15,7 +15,7 @@ class StatusError(Exception):
     """Another status than expected; the message has the whole answer."""
 
     def __init__(self, request, response):
-        super().__init__(f"{request}: {response.status} {response.body[:500].decode(errors="replace")}")
+        super().__init__(f"{request}: {response.status} {response.body[:500].decode(errors='replace')}")
         self.status = response.status
         self.response = response
 

@@ -3,8 +3,7 @@
 import json
 import threading
 
-import pytest
-
+from harness.baggageclaim import files_of
 from harness.http import Connection
 from harness.wait import wait_until
 
@@ -40,10 +39,10 @@ def test_creation_without_a_handle_gets_one(api):
     assert api.lookup(handle)["properties"] is None
 
 
-@pytest.mark.parametrize("path", ["/volumes", "/volumes-async"])
-def test_what_can_not_be_created(api, path):
+def test_what_can_not_be_created(api):
     def status(body):
-        answer = api.request("POST", path, body)
+        answer, other = (api.request("POST", path, body) for path in ("/volumes", "/volumes-async"))
+        assert (other.status, other.body) == (answer.status, answer.body)
         assert answer.json()["error"] == "failed to create volume"
         return answer.status
 
@@ -105,8 +104,8 @@ def test_an_asynchronous_creation_reports_its_failure_to_the_poll(api):
 def test_a_cancelled_creation_leaves_no_volume(api, scratch):
     big = scratch / "big"
     big.mkdir()
-    for number in range(3000):
-        (big / str(number)).write_bytes(b"x" * 2000)
+    for number in range(1000):
+        (big / str(number)).write_bytes(b"x")
     api.call("POST", "/volumes-async", {"handle": "v", "strategy": {"type": "import", "path": str(big)}})
     assert api.request("DELETE", "/volumes-async/v").status == 204
     # Whether it was stopped or destroyed, the handle is free in the end.
@@ -154,13 +153,14 @@ def test_many_volumes_are_destroyed_at_once(api):
     assert error_of(api.request("DELETE", "/volumes/destroy", b'{"a":1}')) == (400, "failed to destroy volume")
 
 
-@pytest.mark.parametrize("handle", ["..", "%2e%2e", "..%2F..%2Fetc", "%2Fetc", ".", "", "a%00b", "live", "x%2F..%2Fv"])
-def test_handles_lead_nowhere(server, api, handle):
+def test_handles_lead_nowhere(server, api):
     api.create("empty", "v")
     before = sorted(str(path) for path in server.work_dir.rglob("*"))
-    for method, path, body in (("GET", "", None), ("DELETE", "", None), ("GET", "/privileged", None), ("PUT", "/privileged", {"value": True}),
-                               ("PUT", "/properties/a", {"value": "b"}), ("PUT", "/stream-out", None), ("PUT", "/stream-in", None)):
-        assert api.request(method, f"/volumes/{handle}{path}", body, headers={"Accept-Encoding": "raw", "Content-Encoding": "raw"}).status in (404, 405)
+    headers = {"Accept-Encoding": "raw", "Content-Encoding": "raw"}
+    for handle in ("..", "%2e%2e", "..%2F..%2Fetc", "%2Fetc", ".", "", "a%00b", "live", "x%2F..%2Fv"):
+        for method, path, body in (("GET", "", None), ("DELETE", "", None), ("GET", "/privileged", None), ("PUT", "/privileged", {"value": True}),
+                                   ("PUT", "/properties/a", {"value": "b"}), ("PUT", "/stream-out", None), ("PUT", "/stream-in", None)):
+            assert api.request(method, f"/volumes/{handle}{path}", body, headers=headers).status in (404, 405), (method, handle, path)
     assert sorted(str(path) for path in server.work_dir.rglob("*")) == before
 
 
@@ -174,7 +174,7 @@ def test_unknown_paths_and_methods(api):
 def test_a_slow_creation_holds_up_nobody_else(api, scratch):
     big = scratch / "big"
     big.mkdir()
-    for number in range(2000):
+    for number in range(500):
         (big / str(number)).write_bytes(b"x" * 5000)
     threads = [threading.Thread(target=api.create, args=({"type": "import", "path": str(big)}, f"i{n}")) for n in range(4)]
     for thread in threads:
@@ -188,7 +188,7 @@ def test_a_slow_creation_holds_up_nobody_else(api, scratch):
         thread.join()
     assert api.handles() == {"i0", "i1", "i2", "i3"}
     for number in range(4):
-        assert len(list((scratch / "big").iterdir())) == 2000
+        assert len(files_of(api.stream_out(f"i{number}"))) == 500
 
 
 def test_a_connection_is_used_again(api):

@@ -33,14 +33,13 @@ def stream_in(api, handle, body, path=".", encoding="raw", **query):
     return api.request("PUT", url, headers={"Content-Encoding": encoding}, pieces=[body] if isinstance(body, bytes) else body)
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
-def test_what_goes_out_comes_in_again(server, api, encoding):
+def test_what_goes_out_comes_in_again_in_every_encoding(server, api):
     noise = random.Random(1)
     files = {"empty": b"", "small": b"content", "d/big": noise.randbytes(3_000_000) + bytes(2_000_000), "d/e/f": b"x" * 70_000, "ä ö\n": b"name"}
     api.create("empty", "a")
     api.create("empty", "b", privileged=True)
     api.stream_in("a", tar_of(files))
-    for _ in range(2):
+    for encoding in ENCODINGS:
         out = api.stream_out("a", encoding=encoding)
         if encoding != "s2":
             assert files_of(decoded(encoding, out)) == files
@@ -113,19 +112,19 @@ def test_a_stream_longer_than_its_limit(api):
     assert stream_in(api, "v", gzip.compress(tar_of({"b": bytes(2_000_000)})), encoding="gzip", limit="0.1").status == 204
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
-def test_a_broken_stream_leaves_nothing(server, api, encoding):
+def test_a_broken_stream_leaves_nothing(server, api):
     api.create("empty", "source")
     api.stream_in("source", tar_of({f"d{n}/f": random.Random(n).randbytes(50_000) for n in range(20)}))
-    whole = api.stream_out("source", encoding=encoding)
     api.create("empty", "empty")
     api.create("empty", "full")
     api.stream_in("full", tar_of({"kept": b"1", "d1/f": b"old"}))
-    for broken in (whole[:len(whole) // 2], whole[:100], b"garbage" + whole):
-        for handle, before in (("empty", {}), ("full", {"kept": b"1", "d1/f": b"old"})):
-            answer = stream_in(api, handle, broken, encoding=encoding)
-            assert (answer.status, answer.json()["error"]) == (400, "failed to stream in to volume")
-            assert files_of(api.stream_out(handle)) == before
+    for encoding in ENCODINGS:
+        whole = api.stream_out("source", encoding=encoding)
+        for broken in (whole[:len(whole) // 2], whole[:100], b"garbage" + whole):
+            for handle, before in (("empty", {}), ("full", {"kept": b"1", "d1/f": b"old"})):
+                answer = stream_in(api, handle, broken, encoding=encoding)
+                assert (answer.status, answer.json()["error"]) == (400, "failed to stream in to volume"), encoding
+                assert files_of(api.stream_out(handle)) == before
     assert not [path for path in server.work_dir.rglob("*") if "stream-in" in path.name]
 
 
@@ -206,20 +205,20 @@ def hostile_archives():
     yield "file as directory", [member("f"), member("f/x")]
 
 
-@pytest.mark.parametrize("name,members", hostile_archives())
-def test_an_archive_made_to_harm_is_refused(server, api, scratch, name, members):
+def test_an_archive_made_to_harm_is_refused(server, api, scratch):
     outside = scratch / "outside"
     outside.mkdir()
     (outside / "secret").write_bytes(b"secret")
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        for info, data in members:
-            info.linkname = info.linkname.replace("OUTSIDE", str(outside))
-            archive.addfile(info, io.BytesIO(data))
     api.create("empty", "v")
-    assert stream_in(api, "v", out.getvalue()).status == 400
-    assert [(path.name, path.read_bytes()) for path in outside.iterdir()] == [("secret", b"secret")]
-    assert list(server.data("v").iterdir()) == []
+    for name, members in hostile_archives():
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
+            for info, data in members:
+                info.linkname = info.linkname.replace("OUTSIDE", str(outside))
+                archive.addfile(info, io.BytesIO(data))
+        assert stream_in(api, "v", out.getvalue()).status == 400, name
+        assert [(path.name, path.read_bytes()) for path in outside.iterdir()] == [("secret", b"secret")], name
+        assert list(server.data("v").iterdir()) == [], name
 
 
 def test_a_link_swapped_in_during_a_stream_leads_nowhere(server, api, scratch):
