@@ -59,7 +59,7 @@ std::string ContainerStore::create(ContainerSpec spec) {
   reserve(handle);
   ScopeExit forget([&] { release(handle); });
 
-  ContainerNetwork network{handle, network_.take_address(), spec.hermetic, {}, Json::array()};
+  ContainerNetwork network{handle, step("network", [&] { return network_.take_address(spec.network); }), spec.hermetic, {}, Json::array()};
   const auto deadline = Deadline::in(options_.request_timeout);
   const auto dir = options_.paths.container(handle);
   std::shared_ptr<Container> container;

@@ -1,11 +1,26 @@
 #include "services/garden/network/address_pool.hpp"
 
 #include <arpa/inet.h>
+#include <sys/socket.h>
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "common/base/unique_fd.hpp"
 
 namespace concourse::garden {
+
+namespace {
+
+// Whether the host itself has the address: only its own can be bound.
+bool is_of_host(std::uint32_t address) {
+  const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(address);
+  return fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
+}
+
+}  // namespace
 
 std::string ipv4_text(std::uint32_t address) {
   const in_addr in{htonl(address)};
@@ -50,6 +65,31 @@ std::uint32_t AddressPool::take() {
     if (usable(candidate) && taken_.insert(candidate).second) return last_ = candidate;
   }
   throw Error(ErrorKind::exhausted, "network pool " + range_.text() + " has no free address");
+}
+
+bool AddressPool::free_for_asking(std::uint32_t address) const {
+  return address != gateway() && !taken_.contains(address) && !is_of_host(address);
+}
+
+std::uint32_t AddressPool::take(const std::string& wanted) {
+  const auto text = wanted.find('/') == std::string::npos ? wanted + "/30" : wanted;
+  const auto subnet = Ipv4Range::parse(text);
+  const auto address = *parse_ipv4(text.substr(0, text.find('/')));
+  const auto last = subnet.base + (subnet.size() - 1);
+  const std::lock_guard lock(mutex_);
+  if (address != subnet.base) {
+    if (address == subnet.base + 1 || address == last)
+      throw Error(ErrorKind::invalid, "network '" + wanted + "': the first and the last address of a subnet are not for containers");
+    if (!free_for_asking(address)) throw Error(ErrorKind::conflict, "network '" + wanted + "': the address is taken");
+    taken_.insert(address);
+    return address;
+  }
+  for (auto candidate = subnet.base + 2; candidate < last && candidate > subnet.base; ++candidate)
+    if (free_for_asking(candidate)) {
+      taken_.insert(candidate);
+      return candidate;
+    }
+  throw Error(ErrorKind::exhausted, "network '" + wanted + "' has no free address");
 }
 
 void AddressPool::restore(std::uint32_t address) {

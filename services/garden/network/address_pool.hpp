@@ -34,11 +34,16 @@ class AddressPool {
 
   // The next free one, round-robin, so that an address isn't used again soon. Throws Error(exhausted).
   std::uint32_t take();
+  // What a client asks for: an address with its subnet ("10.2.0.6/24"), or a subnet ("10.2.0.0/24") of which the first free one is
+  // taken. Without a prefix it is a /30. Inside the pool or not, but never an address of the host. Throws Error(invalid, conflict,
+  // exhausted) naming the text. The network address, the first and the last one of a subnet are nobody's, as with guardian.
+  std::uint32_t take(const std::string& wanted);
   // One that a living container has, also if it comes from an earlier pool. Throws Error(conflict) if it is taken.
   void restore(std::uint32_t address);
   void give_back(std::uint32_t address);
 
  private:
+  bool free_for_asking(std::uint32_t address) const;  // under mutex_
   bool usable(std::uint32_t address) const;
 
   const Ipv4Range range_;

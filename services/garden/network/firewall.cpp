@@ -32,9 +32,8 @@ std::string port_element(std::uint32_t address, PortMapping mapping) {
 }  // namespace
 
 std::string Firewall::script(const std::string& name, const FirewallRules& rules) {
-  std::vector<std::string> containers, restricted, hermetic, ports, exceptions;
+  std::vector<std::string> restricted, hermetic, ports, exceptions;
   std::string chains;
-  for (const auto& range : rules.containers) containers.push_back(range.text());
   for (const auto& range : rules.restricted) restricted.push_back(range.text());
   for (const auto& own : rules.own) {
     if (own.hermetic) hermetic.push_back(ipv4_text(own.address));
@@ -50,7 +49,6 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
   // Deleting a table that isn't there is an error, so it is made first; all is one transaction.
   s += "add table inet " + name + "\ndelete table inet " + name + "\n";
   s += "table inet " + name + " {\n";
-  s += "  set containers { type ipv4_addr; flags interval; auto-merge; " + elements(containers) + "}\n";
   s += "  set restricted { type ipv4_addr; flags interval; auto-merge; " + elements(restricted) + "}\n";
   s += "  set hermetic { type ipv4_addr; " + elements(hermetic) + "}\n";
   s += "  map ports { type inet_service : ipv4_addr . inet_service; " + elements(ports) + "}\n";
@@ -80,7 +78,7 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
   s += "  chain prerouting {\n    type nat hook prerouting priority dstnat; policy accept;\n" + to_mapped + "  }\n";
   s += "  chain output {\n    type nat hook output priority -100; policy accept;\n" + to_mapped + "  }\n";
   s += "  chain postrouting {\n    type nat hook postrouting priority srcnat; policy accept;\n";
-  s += "    ip saddr @containers ip daddr != @containers ip daddr != 224.0.0.0/4 masquerade\n";
+  s += ours + " meta oifgroup != " + std::to_string(rules.link_group) + " ip daddr != 224.0.0.0/4 masquerade\n";
   return s + "  }\n}\n";
 }
 

@@ -26,7 +26,6 @@ struct ContainerRules {
 
 struct FirewallRules {
   std::uint32_t link_group = 0;
-  std::vector<Ipv4Range> containers;  // their addresses: the pool, and those of living ones from an earlier pool
   bool allow_host_access = false;
   std::optional<std::uint32_t> name_server;  // containers may ask it all the same
   std::vector<Ipv4Range> restricted;         // containers can't reach these

@@ -63,7 +63,6 @@ void Network::start(const std::vector<ContainerNetwork>& living) {
   set_sysctl("ipv4/ip_forward", "1");
   FirewallRules rules;
   rules.link_group = settings_.id;
-  rules.containers = {settings_.pool};
   rules.allow_host_access = settings_.allow_host_access;
   if (settings_.dns_proxy) rules.name_server = gateway();
   rules.restricted = settings_.restricted;
@@ -71,7 +70,6 @@ void Network::start(const std::vector<ContainerNetwork>& living) {
   for (const auto& container : living) {
     pool_.restore(container.address);
     for (const auto& mapping : container.ports) ports_.take(mapping.host_port);
-    if (!settings_.pool.contains(container.address)) rules.containers.push_back({container.address, 32});
     ours.insert(link_name(container.address));
     rules.own.push_back(rules_of(container));
   }

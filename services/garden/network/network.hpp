@@ -46,7 +46,8 @@ class Network {
   // Removes rules; only when no container is left.
   void stop();
 
-  std::uint32_t take_address() { return pool_.take(); }
+  // `wanted` as a container spec's `network` has it; empty: any.
+  std::uint32_t take_address(const std::string& wanted) { return wanted.empty() ? pool_.take() : pool_.take(wanted); }
   std::uint32_t gateway() const { return pool_.gateway(); }
   std::uint32_t capacity() const { return pool_.range().size() - 3; }
 

@@ -25,6 +25,18 @@ def test_the_world_is_reached_through_the_hosts_address(api, container):
         assert talk(api, container, OUTSIDE, 5001) == f"hello {HOST}"
 
 
+def test_an_address_can_be_asked_for(api, own_rootfs):
+    handle = api.create(own_rootfs, network="10.99.0.6/24")
+    assert api.info(handle)["ContainerIP"] == "10.99.0.6"
+    with listening(OUTSIDE, 5011, "outside"):
+        assert talk(api, handle, OUTSIDE, 5011) == f"hello {HOST}"
+    assert api.info(api.create(own_rootfs, network="10.99.0.0/30"))["ContainerIP"] == "10.99.0.2"
+    for wanted, words in (("10.99.0.6/24", "network: network '10.99.0.6/24': the address is taken"), ("127.0.0.2/24", "is taken"),
+                          ("10.99.0.1/24", "not for containers"), ("ten", "not an IPv4 network")):
+        with pytest.raises(StatusError, match=words):
+            api.create(own_rootfs, network=wanted)
+
+
 def test_the_host_is_not_reached_unless_allowed(make_garden, own_rootfs):
     with listening(HOST, 5002):
         closed = make_garden().api
