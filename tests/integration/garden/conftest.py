@@ -1,5 +1,7 @@
 """One Garden alone, started by hand: no supervisor, no volumes."""
 
+import os
+import socket
 import subprocess
 import threading
 
@@ -19,13 +21,33 @@ class Garden:
         self.flags = list(flags)
         self.process = None
         self.lines = []
+        self._listener = None
+
+    def keep_listener(self):
+        """From now on its socket outlives it, as one of systemd or the supervisor does."""
+        path = self.api.address.removeprefix("unix:")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(path)
+        self._listener.listen(1024)
+        return self
+
+    def close_listener(self):
+        if self._listener is not None:
+            self._listener.close()
+            os.unlink(self.api.address.removeprefix("unix:"))
 
     def start(self):
         command = [self.program, f"--work-dir={self.work_dir}", f"--runtime-dir={self.runtime_dir}", f"--garden-network-pool={self.pool}",
                    "--log-format=json", "--log-level=debug", *self.flags]
         self.lines = []
         environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+        inherited = ()
+        if self._listener is not None:
+            inherited = (self._listener.fileno(),)
+            environment |= {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "garden"}
+            command = ["/bin/bash", "-c", f'LISTEN_PID=$$ exec "$@" 3<&{inherited[0]} {inherited[0]}<&-', "", *command]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, pass_fds=inherited)
         threading.Thread(target=lambda pipe, lines: lines.extend(pipe), args=(self.process.stdout, self.lines), daemon=True).start()
         wait_until(lambda: self.process.poll() is not None or any("garden.ready" in line for line in self.lines), "Garden to be ready", 60)
         assert self.process.poll() is None, "".join(self.lines)
@@ -50,9 +72,11 @@ class Garden:
 def make_garden(sandboxed, install, scratch, run_dir):
     gardens = []
 
-    def make(*flags):
+    def make(*flags, keep_listener=False):
         number = len(gardens)
         gardens.append(Garden(install, scratch / f"work{number}", run_dir / f"g{number}", flags))
+        if keep_listener:
+            gardens[-1].keep_listener()
         return gardens[-1].start()
 
     yield make
@@ -61,6 +85,7 @@ def make_garden(sandboxed, install, scratch, run_dir):
             garden.start()
         garden.destroy_all()
         garden.stop()
+        garden.close_listener()
 
 
 @pytest.fixture
