@@ -12,7 +12,7 @@ using namespace concourse::ssh::test;
 
 namespace {
 
-std::string problem(const std::string& text) {
+std::string key_problem(const std::string& text) {
   try {
     PrivateKey::parse(text);
   } catch (const Error& e) {
@@ -50,25 +50,25 @@ TEST_CASE("private key: line ends of other systems don't matter") {
 }
 
 TEST_CASE("private key: what can't be used is named, with the remedy") {
-  CHECK(contains(problem(pem("OPENSSH PRIVATE KEY", kLockedOpenssh)), "passphrase"));
-  CHECK(contains(problem(pem("RSA PRIVATE KEY", kLockedPkcs1,
+  CHECK(contains(key_problem(pem("OPENSSH PRIVATE KEY", kLockedOpenssh)), "passphrase"));
+  CHECK(contains(key_problem(pem("RSA PRIVATE KEY", kLockedPkcs1,
                              "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0E55BF970FA6E6601B21C8A631EC32E4\n\n")),
                  "passphrase"));
-  CHECK(contains(problem(pem("ENCRYPTED PRIVATE KEY", kPkcs8)), "passphrase"));
-  CHECK(contains(problem(pem("OPENSSH PRIVATE KEY", kEd25519)), "'ssh-ed25519'"));
-  CHECK(contains(problem(std::string("ssh-rsa ") + kPublic + " me\n"), "is a public key"));
-  CHECK(contains(problem(""), "holds no key"));
-  CHECK(contains(problem("-----BEGIN RSA PRIVATE KEY-----\nMIIC"), "cut off"));
-  CHECK(contains(problem(pem("RSA PRIVATE KEY", "????")), "damaged"));
-  CHECK(contains(problem(pem("RSA PRIVATE KEY", std::string(kPkcs1).substr(0, 400))), "no private key"));
-  CHECK(contains(problem(pem("CERTIFICATE", "AAAA")), "'CERTIFICATE'"));
-  CHECK(contains(problem(""), "ssh-keygen -t rsa"));
+  CHECK(contains(key_problem(pem("ENCRYPTED PRIVATE KEY", kPkcs8)), "passphrase"));
+  CHECK(contains(key_problem(pem("OPENSSH PRIVATE KEY", kEd25519)), "'ssh-ed25519'"));
+  CHECK(contains(key_problem(std::string("ssh-rsa ") + kPublic + " me\n"), "is a public key"));
+  CHECK(contains(key_problem(""), "holds no key"));
+  CHECK(contains(key_problem("-----BEGIN RSA PRIVATE KEY-----\nMIIC"), "cut off"));
+  CHECK(contains(key_problem(pem("RSA PRIVATE KEY", "????")), "damaged"));
+  CHECK(contains(key_problem(pem("RSA PRIVATE KEY", std::string(kPkcs1).substr(0, 400))), "no private key"));
+  CHECK(contains(key_problem(pem("CERTIFICATE", "AAAA")), "'CERTIFICATE'"));
+  CHECK(contains(key_problem(""), "ssh-keygen -t rsa"));
 }
 
 TEST_CASE("private key: every cut of an OpenSSH block is refused, none crashes") {
   const auto whole = *base64_decode(kOpenssh);
   for (std::size_t size = 0; size < whole.size() - 16; size += 3)
-    CHECK(problem(pem("OPENSSH PRIVATE KEY", base64_encode(std::string_view(whole).substr(0, size)))) != "");
+    CHECK(key_problem(pem("OPENSSH PRIVATE KEY", base64_encode(std::string_view(whole).substr(0, size)))) != "");
 }
 
 TEST_CASE("private key: a file that isn't there is named") {
