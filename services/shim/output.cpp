@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,6 +20,8 @@ constexpr int kChunksAtOnce = 8;  // then other descriptors get their turn
 
 Output::Output(EventLoop& loop, UniqueFd source) : loop_(loop), source_(std::move(source)) {
   if (!source_) return;
+  struct stat st {};
+  source_is_pipe_ = fstat(source_.get(), &st) == 0 && S_ISFIFO(st.st_mode);
   fcntl(source_.get(), F_SETFL, fcntl(source_.get(), F_GETFL) | O_NONBLOCK);
   watch_source(true);
 }
@@ -47,14 +51,53 @@ void Output::process_exited() {
 }
 
 void Output::note(const std::string& text) {
-  if (end_ - base_ < kMaxBuffered) read_source();
+  if (end_ - base_ < kMaxBuffered) read_source(true);
   take(text.data(), text.size());
   settle();
 }
 
-void Output::read_source() {
+// The one to whom everything goes as it comes; null if somebody else is owed something, or words of our own come first.
+Output::Reader* Output::only_reader() {
+  Reader* only = nullptr;
+  for (auto& reader : readers_) {
+    if (reader.closed) continue;
+    if (only != nullptr) return nullptr;
+    only = &reader;
+  }
+  const bool ready = source_is_pipe_ && only != nullptr && only->connection && only->at == end_ && only->head.empty();
+  return ready ? only : nullptr;
+}
+
+// Pages from the pipe to the reader's socket. False when there is nothing more to move.
+bool Output::move_to(Reader& reader) {
+  const ssize_t n = ::splice(source_.get(), nullptr, reader.connection.get(), nullptr, kMaxBuffered, SPLICE_F_NONBLOCK);
+  if (n > 0) {
+    end_ += static_cast<std::uint64_t>(n);
+    reader.at = base_ = end_;
+    return true;
+  }
+  if (n == 0) {
+    end_source();
+  } else if (errno == EAGAIN) {
+    int waiting = 0;
+    if (ioctl(source_.get(), FIONREAD, &waiting) == 0 && waiting > 0) block(reader);
+    else if (exited_) end_source();
+  } else if (errno == EINVAL) {
+    source_is_pipe_ = false;  // not with this socket
+    return true;
+  } else if (errno != EINTR) {
+    close_reader(reader);
+  }
+  return false;
+}
+
+void Output::read_source(bool through_buffer) {
   static char chunk[kChunk];  // one thread
   for (int i = 0; source_ && i < kChunksAtOnce && end_ - base_ < kMaxBuffered; ++i) {
+    if (auto* reader = through_buffer ? nullptr : only_reader()) {
+      if (reader->blocked || !move_to(*reader)) break;
+      continue;
+    }
     const auto room = std::min<std::size_t>(kChunk, kMaxBuffered - static_cast<std::size_t>(end_ - base_));
     const ssize_t n = ::read(source_.get(), chunk, room);
     if (n > 0) {
@@ -111,7 +154,13 @@ void Output::settle() {
     base_ = needed;
     if (buffer_.empty() && buffer_.capacity() > kChunk) buffer_ = std::string();
   }
-  watch_source(end_ - base_ < kMaxBuffered);
+  const auto* reader = only_reader();
+  watch_source(end_ - base_ < kMaxBuffered && (reader == nullptr || !reader->blocked));
+}
+
+void Output::block(Reader& reader) {
+  reader.blocked = true;
+  loop_.change(reader.connection.get(), EPOLLOUT | EPOLLRDHUP);
 }
 
 bool Output::send_some(Reader& reader, const char* data, std::size_t size, std::uint64_t& sent) {
@@ -120,8 +169,7 @@ bool Output::send_some(Reader& reader, const char* data, std::size_t size, std::
     if (n >= 0) {
       sent += static_cast<std::uint64_t>(n);
     } else if (errno == EAGAIN) {
-      reader.blocked = true;
-      loop_.change(reader.connection.get(), EPOLLOUT | EPOLLRDHUP);
+      block(reader);
       return true;
     } else if (errno != EINTR) {
       close_reader(reader);
@@ -159,6 +207,7 @@ bool Output::connect(Reader& reader, UniqueFd connection, std::string head) {
   if (reader.connection || reader.closed) return false;
   reader.connection = std::move(connection);
   reader.head = std::move(head);
+  fcntl(reader.connection.get(), F_SETFL, fcntl(reader.connection.get(), F_GETFL) | O_NONBLOCK);  // splice asks it only
   loop_.watch(reader.connection.get(), EPOLLRDHUP, [this, &reader](std::uint32_t events) {
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
       close_reader(reader);

@@ -11,6 +11,8 @@
 //   and the process waits. Nothing is dropped.
 // - Readers end at the process' exit, not before. After it the source is read until it is empty, then closed: what background
 //   children write later belongs to no process.
+// - The usual case is one client that keeps up. For it the kernel moves pages from the pipe to the socket, and the buffer stays
+//   empty; when that client is slow, the pipe fills.
 #pragma once
 
 #include <cstdint>
@@ -57,17 +59,21 @@ class Output {
   bool ended() const { return exited_ && !source_; }
 
  private:
-  void read_source();
+  void read_source(bool through_buffer = false);
+  Reader* only_reader();
+  bool move_to(Reader& reader);
   void take(const char* data, std::size_t size);
   void settle();  // moves base_, ends readers, watches the source or not
   bool pump(Reader& reader);
   bool send_some(Reader& reader, const char* data, std::size_t size, std::uint64_t& sent);
   void watch_source(bool on);
+  void block(Reader& reader);  // until its socket has room
   void close_reader(Reader& reader);
   void end_source();
 
   EventLoop& loop_;
   UniqueFd source_;
+  bool source_is_pipe_ = false;
   bool watching_ = false;
   bool exited_ = false;
   std::string buffer_;  // bytes [base_, end_)

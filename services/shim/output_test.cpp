@@ -148,6 +148,26 @@ TEST_CASE("output: after the exit readers get the rest and a clean end, whatever
   CHECK(f.at_end(second));
 }
 
+TEST_CASE("output: words of our own come behind what a slow client hasn't got yet") {
+  Fixture f;
+  auto& reader = f.output->add_reader(nullptr);
+  const auto client = f.connect(reader);
+  std::string sent, got;
+  const std::string block(4096, 'x');
+  while (::write(f.writer.get(), block.data(), block.size()) > 0) {
+    sent += block;
+    if (sent.size() % (8 * block.size()) == 0) f.turn();
+  }
+  f.output->note("note");
+  f.writer.reset();
+  f.output->process_exited();
+  while (!f.at_end(client) && got.size() <= sent.size() + 5) {
+    got += f.receive(client);
+    f.turn();
+  }
+  CHECK(got == "H" + sent + "note");
+}
+
 TEST_CASE("output: a client that goes away is noticed at once and stops nobody else") {
   Fixture f;
   bool closed = false;
