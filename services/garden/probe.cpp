@@ -1,5 +1,6 @@
 #include "services/garden/probe.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/error.hpp"
@@ -13,6 +14,17 @@ namespace concourse::garden {
 
 namespace {
 constexpr auto kLimit = std::chrono::seconds(30);
+}
+
+void check_reachable(const std::filesystem::path& dir) {
+  std::filesystem::path at;
+  for (const auto& part : dir) {
+    at /= part;
+    struct stat st {};
+    if (::stat(at.c_str(), &st) == 0 && (st.st_mode & S_IXOTH) == 0)
+      throw Error(ErrorKind::usage, "unprivileged containers can't reach '" + dir.string() + "', because '" + at.string() +
+                                        "' lets nobody else through: chmod o+x '" + at.string() + "'");
+  }
 }
 
 void probe(const Options& options, const Runtime& runtime) {

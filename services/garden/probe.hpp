@@ -7,6 +7,10 @@ namespace concourse::garden {
 
 struct Runtime;
 
+// The root of an unprivileged container is nobody special on the host: it must be let through to its root file system, and to what
+// Garden keeps for it. Throws Error(usage) with the remedy. What isn't there yet is fine.
+void check_reachable(const std::filesystem::path& dir);
+
 // Throws Error with the reason why no container can be made with this runtime. Leaves nothing.
 void probe(const Options& options, const Runtime& runtime);
 

@@ -69,6 +69,8 @@ Runtime Runtime::discover(const Options& options) {
   r.machine.init = keep_init(options);
   r.machine.cgroup_parent = cgroup_parent(options.paths);
 
+  for (const auto& dir : {options.paths.work_dir, options.paths.runtime_dir}) check_reachable(dir);
+
   const bool chosen = !options.oci_runtime.empty();
   std::vector<std::string> problems;
   for (const auto& name : chosen ? std::vector<std::string>{options.oci_runtime} : std::vector<std::string>{"crun", "runc"}) {

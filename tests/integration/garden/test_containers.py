@@ -141,6 +141,11 @@ def test_limits_are_set_and_reported(api, own_rootfs):
     assert status != 0
     assert b"fork" in err
     api.stop(handle, kill=True)
+    # The reason is told at once, while what has noticed nothing goes on.
+    process = api.run(handle, "sh", "-c", "head -c 200000000 /dev/zero | tail -c 199999999 > /dev/null; read x")
+    process.stderr.wait_for(b"concourse: out of memory")
+    process.close_stdin()
+    process.wait()
     # An eater dies, the container lives, and the reason is told.
     eat = "head -c 200000000 /dev/zero | tail -c 199999999 > /dev/null; exit $?"
     status, _, err = api.output(handle, "sh", "-c", eat)

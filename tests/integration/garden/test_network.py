@@ -91,6 +91,15 @@ def test_bad_flags_are_one_line(install, scratch, run_dir, flag, words):
     assert words in errors[0]
 
 
+def test_a_work_dir_that_containers_can_not_reach_is_named(install, scratch, run_dir):
+    (scratch / "closed/w").mkdir(parents=True)
+    (scratch / "closed").chmod(0o700)
+    done = subprocess.run([install.program("concourse-garden"), f"--work-dir={scratch}/closed/w", f"--runtime-dir={run_dir}/r"], capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"chmod o+x '{scratch}/closed'\n")
+
+
 def test_a_mapped_port_leads_into_the_container(api, container):
     mapping = api.call("POST", f"/containers/{container}/net/in", {"host_port": 0, "container_port": 7000})
     assert mapping["container_port"] == 7000
