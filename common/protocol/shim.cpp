@@ -9,6 +9,7 @@ Json to_json(const Config& c) {
           {"handle", c.handle},
           {"oci_runtime", c.oci_runtime},
           {"oci_runtime_flags", c.oci_runtime_flags},
+          {"oci_state", c.oci_state},
           {"owner", c.owner},
           {"environment", c.environment},
           {"create_limit_ms", c.create_limit_ms},
@@ -26,6 +27,7 @@ Config config_from_json(const Json& json) {
   c.handle = string_field(json, "handle");
   c.oci_runtime = string_field(json, "oci_runtime");
   c.oci_runtime_flags = strings_field(json, "oci_runtime_flags");
+  c.oci_state = string_field(json, "oci_state");
   c.owner = static_cast<std::uint32_t>(uint_field(json, "owner"));
   c.environment = strings_field(json, "environment");
   c.create_limit_ms = int_field(json, "create_limit_ms", c.create_limit_ms);

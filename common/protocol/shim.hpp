@@ -49,6 +49,7 @@ struct Config {
   std::string handle;
   std::string oci_runtime;                     // path of crun or runc
   std::vector<std::string> oci_runtime_flags;  // global flags: --root …, --cgroup-manager …
+  std::string oci_state;                       // what the runtime keeps of this container: <its root>/<handle>
   std::uint32_t owner = 0;                     // host id of the container's root: its pipes are given to it
   std::vector<std::string> environment;        // of every process
   std::int64_t create_limit_ms = 60'000;       // for the OCI runtime

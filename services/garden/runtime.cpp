@@ -80,6 +80,7 @@ Runtime Runtime::discover(const Options& options) {
       continue;
     }
     r.flags = global_flags(r.program, options.paths);
+    r.state_dir = options.paths.oci();
     try {
       probe(options, r);
       log::info("OCI runtime chosen", {{"path", r.program}, {"passed_over", problems}});
@@ -97,6 +98,7 @@ protocol::shim::Config Runtime::shim_config(const ContainerSpec& spec, Duration 
   config.handle = spec.handle;
   config.oci_runtime = program;
   config.oci_runtime_flags = flags;
+  config.oci_state = state_dir / spec.handle;
   config.owner = is_fully_privileged(spec, machine) ? 0 : machine.highest_uid;
   config.environment = spec.env;
   config.cgroup = machine.cgroup_parent + "/" + spec.handle;

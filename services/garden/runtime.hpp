@@ -12,10 +12,11 @@
 namespace concourse::garden {
 
 struct Runtime {
-  std::string program;             // path of crun or runc
-  std::vector<std::string> flags;  // global ones
-  std::string shim;                // path of concourse-shim
-  std::string nstar;               // path of concourse-nstar
+  std::string program;              // path of crun or runc
+  std::vector<std::string> flags;   // global ones
+  std::filesystem::path state_dir;  // the one among them: --root
+  std::string shim;                 // path of concourse-shim
+  std::string nstar;                // path of concourse-nstar
   Machine machine;
 
   // Finds the OCI runtime (the given one, else crun, else runc: the first that makes a container work here) and copies the init

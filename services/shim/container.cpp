@@ -62,7 +62,7 @@ void Container::destroy(std::function<void(const std::string* error)> done) {
 
 void Container::remove(const std::function<void(const std::string* error)>& done) {
   try {
-    runtime_.remove(Deadline::in(kRemoveLimit));
+    runtime_.forget(Deadline::in(kRemoveLimit));
     done(nullptr);
   } catch (const Error& e) {
     destroying_ = false;  // it may be tried again

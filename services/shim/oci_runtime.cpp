@@ -4,6 +4,7 @@
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "common/os/cgroup.hpp"
 #include "common/os/file.hpp"
 #include "common/os/process.hpp"
 
@@ -77,6 +78,11 @@ void OciRuntime::remove(Deadline deadline) const {
   const bool absent =
       result.output.find("does not exist") != std::string::npos || result.output.find("No such file") != std::string::npos;
   if (!absent) throw Error(ErrorKind::internal, "'" + config_.oci_runtime + " delete' failed: " + std::string(trim(result.output)));
+}
+
+void OciRuntime::forget(Deadline deadline) const {
+  os::Cgroup(config_.unified_cgroups, config_.cgroup).remove(deadline);
+  os::remove_tree(config_.oci_state);
 }
 
 }  // namespace concourse::shim

@@ -19,6 +19,9 @@ class OciRuntime {
 
   // Removes what the runtime keeps of it, killing what runs. A container that isn't there is fine.
   void remove(Deadline deadline) const;
+  // The same for a container whose pid 1 has ended: only its cgroup and the runtime's record are left, and it takes no program to
+  // remove those.
+  void forget(Deadline deadline) const;
 
  private:
   std::vector<std::string> command(std::initializer_list<std::string> words) const;
