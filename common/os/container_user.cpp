@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxLine = 64 << 10;  // a longer line (a group with very many members) is skipped
 constexpr std::size_t kMaxFields = 7;
+constexpr std::size_t kMaxFile = 64 << 20;  // what is behind that, in a file without end, isn't looked at
 
 // Reads a colon-separated file line by line into one static buffer.
 class Table {
@@ -54,10 +55,11 @@ class Table {
       end_ = 0;
       skipping_ = true;
     }
-    if (fd_ < 0) return false;
+    if (fd_ < 0 || read_ >= kMaxFile) return false;
     const ssize_t n = ::read(fd_, buffer_ + end_, sizeof buffer_ - end_);
     if (n <= 0) return false;
     end_ += static_cast<std::size_t>(n);
+    read_ += static_cast<std::size_t>(n);
     return true;
   }
 
@@ -74,7 +76,7 @@ class Table {
 
   int fd_;
   static char buffer_[kMaxLine];
-  std::size_t begin_ = 0, end_ = 0;
+  std::size_t begin_ = 0, end_ = 0, read_ = 0;
   bool skipping_ = false;
 };
 char Table::buffer_[kMaxLine];

@@ -1,6 +1,7 @@
 #include "common/os/container_user.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -91,5 +92,21 @@ TEST_CASE("user: an image without files still has a root; very long lines are sk
   std::filesystem::remove(f.passwd);
   std::filesystem::remove(f.group);
   CHECK(f.find("root"));
+  CHECK_FALSE(f.find("app"));
+}
+
+TEST_CASE("user: files without end, devices and pipes are looked at for a bounded time") {
+  Files f(kPasswd, kGroup);
+  std::filesystem::resize_file(f.passwd, std::uintmax_t{1} << 40);
+  CHECK(f.find("app"));
+  CHECK_FALSE(f.find("ghost"));
+  std::filesystem::remove(f.passwd);
+  for (const char* odd : {"/dev/zero", "/dev/full"}) {
+    std::filesystem::create_symlink(odd, f.passwd);
+    CHECK_FALSE(f.find("app"));
+    CHECK(f.find("root"));
+    std::filesystem::remove(f.passwd);
+  }
+  REQUIRE(mkfifo(f.passwd.c_str(), 0600) == 0);
   CHECK_FALSE(f.find("app"));
 }

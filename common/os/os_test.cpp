@@ -105,9 +105,9 @@ TEST_CASE("process: exit statuses, descriptors and deadlines") {
   auto [ours, theirs] = os::socket_pair(SOCK_STREAM);
   const auto private_fd = os::open_file("/dev/null", O_RDONLY);
   auto child = os::Child::spawn(
-      {.argv = {"sh", "-c", "echo hi >&5; [ -e /proc/self/fd/" + std::to_string(private_fd.get()) + " ] && echo leaked >&5; true"},
+      {.argv = {"sh", "-c", "echo hi >&9; [ -e /proc/self/fd/" + std::to_string(private_fd.get()) + " ] && echo leaked >&9; true"},
        .env = {},
-       .fds = {{theirs.get(), 5}},
+       .fds = {{theirs.get(), 9}},
        .working_dir = {}});
   theirs.reset();
   std::string text;
