@@ -65,6 +65,15 @@ TEST_CASE("container spec: refusals in the words that clients know") {
   CHECK(refusal({{"bind_mounts", {{{"src_path", "s"}, {"dst_path", "/d"}}}}}) == "src and dst must be absolute");
   CHECK(refusal({{"bind_mounts", {{{"src_path", "/s"}, {"dst_path", "/d"}, {"mode", 7}}}}}) == "unknown bind mount mode 7");
   CHECK(refusal({{"bind_mounts", {{{"src_path", "/s"}, {"dst_path", "/d"}, {"origin", 1}}}}}) == "unknown bind mount origin 1");
+  CHECK(refusal({{"bind_mounts", {{{"src_path", std::string("/s\0s", 4)}, {"dst_path", "/d"}}}}}) ==
+        "src and dst must not have a NUL byte");
+  CHECK(refusal({{"rootfs", "raw:///r%00"}}) == "rootfs has a NUL byte");
+  for (const char* taken :
+       {"/", "//", "//dev", "/dev", "/dev/", "/proc", "/proc/sys", "/tmp/../dev/concourse-init", "/tmp/build/../../proc/self"})
+    CHECK_MESSAGE(
+        refusal({{"bind_mounts", {{{"src_path", "/s"}, {"dst_path", taken}}}}}).find("is the container's own") != std::string::npos,
+        taken);
+  CHECK(refusal({{"bind_mounts", {{{"src_path", "/s"}, {"dst_path", "/dev/shm/x"}}}}}).empty());
   CHECK(refusal({{"env", "A=1"}}) == "field 'env' must be an array of strings, not string");
   CHECK(refusal({{"properties", {{std::string(3000, 'n'), "v"}}}}).ends_with("is too long"));
   for (const char* handle : {"../x", "a/b", ".x", " "}) CHECK(refusal({{"handle", handle}}).starts_with("handle '"));
