@@ -6,8 +6,10 @@
 //   attach      process_id                        connection    left-over     {}
 //   output      stream_id, stream (stdout|stderr) connection                  {}
 //   stop        kill                                                          {} when no process is left
-//   status {"pid","running","attached","oom_kills","processes":[{"id","running","status"}]} destroy {} when the container is gone; then the
-//   shim exits
+//   status                                                                    {"pid","running","attached","oom_kills",
+//                                                                              "processes":[{"id","running","status"}]}
+//   init                                                                      {} and a descriptor: the init's /proc directory
+//   destroy                                                                   {} when the container is gone; then the shim exits
 //
 // The connection is the client's, taken over from the HTTP server: the shim writes the answer's head and speaks the stream
 // from then on (docs/protocols/garden.md). When the answer is an error the shim has written nothing to it.
@@ -31,6 +33,7 @@ inline constexpr const char* kAttach = "attach";
 inline constexpr const char* kOutput = "output";
 inline constexpr const char* kStop = "stop";
 inline constexpr const char* kStatus = "status";
+inline constexpr const char* kInit = "init";
 inline constexpr const char* kDestroy = "destroy";
 
 // "kind" of a refusal.

@@ -31,20 +31,11 @@ struct Pipe {
   }
 };
 
-// The /proc directory of the container's init. It stays that process's, whatever becomes of its number.
-UniqueFd open_init(const Container& container, Deadline deadline) {
-  const auto pid = [&] { return int_field(container.shim().status(deadline), "pid"); };
-  const auto before = pid();
-  UniqueFd proc(::open(("/proc/" + std::to_string(before)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!proc || pid() != before) throw Error(ErrorKind::unavailable, "the container has ended");
-  return proc;
-}
-
 // A running nstar and our end of its stream.
 class Transfer {
  public:
   Transfer(const Container& container, const FilesRequest& files, bool in) : limit_(files.limit) {
-    const auto proc = open_init(container, Deadline::in(limit_));
+    const auto proc = container.shim().init_proc(Deadline::in(limit_));
     Pipe data, errors;
     child_ = os::Child::spawn({.argv = {files.nstar, in ? "in" : "out", files.user, files.path},
                                .env = std::vector<std::string>{},

@@ -113,6 +113,13 @@ void ShimClient::stop(bool kill, Deadline deadline) const { ask({{"question", wi
 void ShimClient::destroy(Deadline deadline) const { ask({{"question", wire::kDestroy}}, "", {}, deadline); }
 Json ShimClient::status(Deadline deadline) const { return ask({{"question", wire::kStatus}}, "", {}, deadline); }
 
+UniqueFd ShimClient::init_proc(Deadline deadline) const {
+  auto answer = os::call_unix(wire::socket_path(dir_), dump_json({{"question", wire::kInit}}) + "\n", {}, deadline);
+  checked(answer.body);
+  if (answer.fds.size() != 1) throw Error(ErrorKind::internal, "the shim didn't show its container's init");
+  return std::move(answer.fds[0]);
+}
+
 void ShimClient::kill(Deadline deadline) const {
   if (const auto pid = parse_u64(trim(os::read_file(pid_file(dir_), 64).value_or("")))) kill_user_of(dir_, *pid, deadline);
 }

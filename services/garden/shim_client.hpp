@@ -34,6 +34,8 @@ class ShimClient {
   void destroy(Deadline deadline) const;
   // Throws Error(unavailable or not_found) when no shim answers.
   Json status(Deadline deadline) const;
+  // The /proc directory of the container's init: that process's for ever, whoever gets its number next.
+  UniqueFd init_proc(Deadline deadline) const;
 
   // Kills the shim if it lives; its container's init, and so every process in it, ends with it. Waits for that.
   void kill(Deadline deadline) const;

@@ -2,6 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
 
 #include "common/base/error.hpp"
 #include "common/os/file.hpp"
@@ -26,7 +30,13 @@ UniqueFd Container::start() {
   try {
     pid_ = runtime_.run(theirs, deadline);
     theirs.reset();
-    auto network = os::open_file("/proc/" + std::to_string(pid_) + "/ns/net", O_RDONLY);
+    // Nobody else can have its number yet: it is ours to reap, and that is done from the loop.
+    pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    if (!pidfd_) throw SysError("hold the container's init");
+    proc_ = os::open_file("/proc/" + std::to_string(pid_), O_PATH | O_DIRECTORY);
+    auto network = os::open_file("/proc/self/fd/" + std::to_string(proc_.get()) + "/ns/net", O_RDONLY);
+    // One that breaks the protocol is not concourse-init any more, and wouldn't end because we hang up.
+    processes_.on_container_gone([this](const std::string&) { kill_init(); });
     processes_.init().open(std::move(ours), processes_, deadline);
     processes_.oom_watch().start();
     return network;
@@ -55,10 +65,15 @@ void Container::destroy(std::function<void(const std::string* error)> done) {
   destroying_ = true;
   processes_.stop(/*kill=*/false, [this, done = std::move(done)] {
     if (!processes_.container_running()) return remove(done);
-    processes_.on_container_gone([this, done](const std::string&) { remove(done); });
+    processes_.on_container_gone([this, done](const std::string&) {
+      kill_init();
+      remove(done);
+    });
     processes_.init().quit();
   });
 }
+
+void Container::kill_init() { ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0); }
 
 void Container::remove(const std::function<void(const std::string* error)>& done) {
   try {

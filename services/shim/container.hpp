@@ -15,6 +15,8 @@ class Container {
 
   // Runs the OCI runtime and waits for the init. Returns the container's network namespace.
   UniqueFd start();
+  // The /proc directory of the init, borrowed: it stays that process's, whatever becomes of its number.
+  const UniqueFd& init_proc() const { return proc_; }
   ProcessTable& processes() { return processes_; }
   Json describe();
 
@@ -23,6 +25,7 @@ class Container {
 
  private:
   void remove(const std::function<void(const std::string* error)>& done);
+  void kill_init();
 
   EventLoop& loop_;
   const std::filesystem::path dir_;
@@ -30,6 +33,7 @@ class Container {
   OciRuntime runtime_;
   ProcessTable processes_;
   pid_t pid_ = -1;
+  UniqueFd pidfd_, proc_;  // of the init
   bool destroying_ = false;
 };
 

@@ -19,6 +19,8 @@ namespace concourse::shim {
 
 namespace {
 
+constexpr int kMessagesAtOnce = 64;
+
 using init_wire::Event;
 using init_wire::Failure;
 using init_wire::Order;
@@ -104,7 +106,13 @@ void InitChannel::send(const Request& request, const int* fds, std::size_t count
   for (;;) {
     if (::sendmsg(socket_.get(), &wire, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return;
     if (errno == EINTR) continue;
-    if (errno != EAGAIN || !os::wait_for(socket_.get(), POLLOUT, deadline)) throw SysError("talk to the container's init");
+    if (errno == EAGAIN && os::wait_for(socket_.get(), POLLOUT, deadline)) continue;
+    const int number = errno;
+    // From the loop: our caller is in the middle of something.
+    loop_.post([this] {
+      if (is_open()) gone("the container's init doesn't listen");
+    });
+    throw SysError("talk to the container's init", number);
   }
 }
 
@@ -114,20 +122,21 @@ void InitChannel::spawn(std::uint32_t token, std::string_view encoded_spec, int 
   send({static_cast<std::uint32_t>(Order::spawn), token, 0}, fds, in >= 0 ? 4 : 1);
 }
 
-void InitChannel::signal(std::uint32_t token, int number) {
-  if (is_open()) send({static_cast<std::uint32_t>(Order::signal), token, number}, nullptr, 0);
-}
+void InitChannel::signal(std::uint32_t token, int number) { tell(Order::signal, token, number); }
+void InitChannel::signal_all(int number) { tell(Order::signal_all, 0, number); }
+void InitChannel::quit() { tell(Order::quit, 0, 0); }
 
-void InitChannel::signal_all(int number) {
-  if (is_open()) send({static_cast<std::uint32_t>(Order::signal_all), 0, number}, nullptr, 0);
-}
-
-void InitChannel::quit() {
-  if (is_open()) send({static_cast<std::uint32_t>(Order::quit), 0, 0}, nullptr, 0);
+void InitChannel::tell(Order order, std::uint32_t token, std::int32_t value) {
+  try {
+    if (is_open()) send({static_cast<std::uint32_t>(order), token, value}, nullptr, 0);
+  } catch (const SysError&) {
+    // Then the container is at its end, and init_gone tells everybody.
+  }
 }
 
 void InitChannel::read() {
-  while (is_open()) {
+  // One that never stops talking must not keep us from Garden and the clients.
+  for (int i = 0; is_open() && i < kMessagesAtOnce; ++i) {
     Report report{};
     UniqueFd fd;
     ssize_t n = 0;

@@ -34,13 +34,16 @@ class InitChannel {
   void open(UniqueFd socket, InitEvents& events, Deadline deadline);
   bool is_open() const { return static_cast<bool>(socket_); }
 
-  // Descriptors are borrowed; none for a process with a terminal. Throws SysError when the init can't be reached.
+  // Descriptors are borrowed; none for a process with a terminal. Throws SysError when the init can't be reached; one that
+  // doesn't read for ten seconds is gone (init_gone follows).
   void spawn(std::uint32_t token, std::string_view encoded_spec, int in, int out, int err);
+  // The others never fail: when the init can't be reached, init_gone follows.
   void signal(std::uint32_t token, int number);
   void signal_all(int number);
   void quit();  // ends the container; init_gone follows
 
  private:
+  void tell(init_wire::Order order, std::uint32_t token, std::int32_t value);
   void send(const init_wire::Request& request, const int* fds, std::size_t count);
   void read();
   void dispatch(const init_wire::Report& report, UniqueFd fd);

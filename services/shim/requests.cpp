@@ -19,16 +19,16 @@ class Answer {
  public:
   explicit Answer(UniqueFd connection) : connection_(std::make_shared<UniqueFd>(std::move(connection))) {}
 
-  void ok(Json body = Json::object()) const {
+  void ok(Json body = Json::object(), const std::vector<int>& fds = {}) const {
     body["ok"] = true;
-    send(body);
+    send(body, fds);
   }
   void refuse(const std::string& kind, const std::string& error) const { send({{"ok", false}, {"kind", kind}, {"error", error}}); }
 
  private:
-  void send(const Json& body) const {
+  void send(const Json& body, const std::vector<int>& fds = {}) const {
     try {
-      os::send_frame(connection_->get(), dump_json(body), {}, Deadline::in(kPatience));
+      os::send_frame(connection_->get(), dump_json(body), fds, Deadline::in(kPatience));
     } catch (const Error&) {
     }
     connection_->reset();
@@ -91,6 +91,9 @@ void Requests::dispatch(int fd) {
       processes.stop(bool_field(question, "kill"), [answer] { answer.ok(); });
     } else if (what == wire::kStatus) {
       answer.ok(container_.describe());
+    } else if (what == wire::kInit) {
+      if (!processes.container_running()) throw Error(ErrorKind::unavailable, "the container has ended");
+      answer.ok(Json::object(), {container_.init_proc().get()});
     } else if (what == wire::kDestroy) {
       container_.destroy([this, answer](const std::string* error) {
         if (error != nullptr) return answer.refuse(wire::kOther, *error);
