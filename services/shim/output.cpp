@@ -203,7 +203,7 @@ Output::Reader& Output::add_reader(std::function<void()> on_closed) {
   return reader;
 }
 
-bool Output::connect(Reader& reader, UniqueFd connection, std::string head) {
+bool Output::connect(Reader& reader, UniqueFd& connection, std::string head) {
   if (reader.connection || reader.closed) return false;
   reader.connection = std::move(connection);
   reader.head = std::move(head);

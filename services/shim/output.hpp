@@ -48,8 +48,9 @@ class Output {
   Reader& add_reader(std::function<void()> on_closed);
   // Forgets the reader; what it had not been sent is owed to the next one if nobody else reads.
   void remove_reader(Reader& reader);
-  // The client has come: `head` first, then the bytes. A second client for the same reader is refused: false.
-  bool connect(Reader& reader, UniqueFd connection, std::string head);
+  // The client has come: `head` first, then the bytes. A second client for the same reader is refused: false, and `connection`
+  // stays the caller's.
+  bool connect(Reader& reader, UniqueFd& connection, std::string head);
 
   // Words of our own, behind what the process has written so far.
   void note(const std::string& text);

@@ -40,7 +40,7 @@ struct Fixture {
 
   UniqueFd connect(Output::Reader& reader) {
     auto [client, server] = os::socket_pair(SOCK_STREAM);
-    CHECK(output->connect(reader, std::move(server), "H"));
+    CHECK(output->connect(reader, server, "H"));
     turn();
     return std::move(client);
   }
@@ -180,4 +180,13 @@ TEST_CASE("output: a client that goes away is noticed at once and stops nobody e
   CHECK(closed);
   f.write("on");
   CHECK(f.receive(client_b) == "Hon");
+}
+
+TEST_CASE("output: a second client for the same reader keeps its connection") {
+  Fixture f;
+  auto& reader = f.output->add_reader(nullptr);
+  const auto client = f.connect(reader);
+  auto [other, server] = os::socket_pair(SOCK_STREAM);
+  CHECK_FALSE(f.output->connect(reader, server, "H"));
+  CHECK(server);
 }

@@ -87,7 +87,7 @@ bool Process::connect_output(const std::string& stream_id, bool is_stderr, Uniqu
   Attachment* attachment = find(stream_id);
   Output::Reader* reader = attachment == nullptr ? nullptr : is_stderr ? attachment->err : attachment->out;
   if (reader == nullptr) return false;
-  return (is_stderr ? err_ : out_)->connect(*reader, std::move(connection), head(200, ""));
+  return (is_stderr ? err_ : out_)->connect(*reader, connection, head(200, ""));
 }
 
 void Process::reader_closed(const std::string& stream_id, bool is_stderr) {
