@@ -15,5 +15,7 @@ function(fuzzer name)
   else()
     return()
   endif()
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)  # each brings names of its own
+  target_compile_definitions(${name} PRIVATE CONCOURSE_TRANSCRIPTS="${CMAKE_SOURCE_DIR}/tests/contract/transcripts")
   target_link_libraries(${name} PRIVATE ${fuzzer_LIBRARIES})
 endfunction()
