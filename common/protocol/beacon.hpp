@@ -1,7 +1,11 @@
 // What the supervisor, workerctl and the beacon agree on: exit statuses, control commands, the drain mark.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace concourse::protocol::beacon {
 
@@ -12,6 +16,7 @@ inline constexpr int kExitLanded = 10;   // asked to land, and the web has let u
 inline constexpr int kExitRetired = 11;  // asked to retire or deleted, and the web has let us go
 inline constexpr int kExitGone = 12;     // the web ended the registration without being asked by us: pruned, landed or retired by
                                          // somebody else, or an ephemeral worker that had stalled. Starting again registers anew.
+inline constexpr int kExitDrainTimeout = 13;  // the drain took longer than --drain-timeout
 
 // Commands on the control socket besides the common ones. All answer at once; `status` tells how they go on.
 inline constexpr const char* kLand = "land";            // no new work; ends with kExitLanded when the running builds are over
@@ -21,8 +26,20 @@ inline constexpr const char* kResume = "resume";        // takes land or retire 
 inline constexpr const char* kReconnect = "reconnect";  // cuts the connection and makes another
 inline constexpr const char* kRebalance = "rebalance";  // moves to another connection, make before break
 
-// Holds "landing" or "retiring" while that goes on, so that a beacon that is killed and started again doesn't undo it. The beacon
-// removes it when it ends in order. A supervisor that starts a worker afresh (rather than taking over a running one) removes it.
+// The file in which a drain is remembered, so that neither a beacon that is started again nor a new supervisor undoes it or gives
+// it more time. The beacon writes it and removes it when the drain has ended or was taken back; whoever starts a worker afresh
+// (rather than taking over a running one) removes it before.
 inline std::filesystem::path drain_mark(const std::filesystem::path& runtime_dir) { return runtime_dir / "beacon-drain"; }
+
+// Its content: two lines, the state and when the drain began. Later versions may add lines.
+struct DrainMark {
+  std::string state;       // "landing" or "retiring"
+  std::int64_t since = 0;  // seconds_since_boot()
+};
+std::string to_text(const DrainMark& mark);
+std::optional<DrainMark> parse_drain_mark(std::string_view text);  // nothing for what isn't one
+
+// A clock that goes on during suspend and that every process of this machine has in common.
+std::int64_t seconds_since_boot();
 
 }  // namespace concourse::protocol::beacon

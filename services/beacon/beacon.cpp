@@ -14,9 +14,9 @@ namespace {
 namespace tsa = protocol::tsa;
 
 constexpr auto kNextPause = std::chrono::seconds(30);  // between attempts at one
-constexpr auto kWishLimit = std::chrono::seconds(60);
 constexpr auto kStopQuiet = std::chrono::milliseconds(200);
 constexpr std::size_t kMaxDraining = 4;
+constexpr auto kCutShortStop = std::chrono::seconds(4);  // of a drain that has taken too long already
 
 }  // namespace
 
@@ -28,7 +28,8 @@ Beacon::Beacon(EventLoop& loop, const Options& options, std::function<void(int)>
       on_state_(std::move(on_state)),
       background_(loop),
       worker_(options.worker),
-      drain_(read_drain_mark(options.runtime_dir)) {
+      drain_(read_drain_mark(options.runtime_dir)),
+      occupancy_(background_, options_.garden) {
   if (options_.resource_types)
     worker_.resource_types =
         discover_resource_types(*options_.resource_types, [](const std::string& entry, const std::string& reason) {
@@ -40,7 +41,8 @@ Beacon::Beacon(EventLoop& loop, const Options& options, std::function<void(int)>
                        {"tags", worker_.tags},
                        {"resource_types", static_cast<std::uint64_t>(worker_.resource_types.size())},
                        {"tsa_hosts", options_.tsa.hosts}});
-  if (drain_ != Drain::none) log::info("going on with a drain that was under way", {{"state", word_of(drain_)}});
+  if (draining())
+    log::info("going on with a drain that was under way", {{"state", word_of(drain_.drain)}, {"seconds", drained_seconds()}});
   const auto link_of = [this] { return link(); };
   container_sweeper_ =
       std::make_unique<Sweeper>(loop_, background_, container_sweep(), options_.garden, options_.containers_in_flight,
@@ -49,10 +51,10 @@ Beacon::Beacon(EventLoop& loop, const Options& options, std::function<void(int)>
                                               options_.sweep_interval, tsa::to_json(worker_), link_of);
   if (options_.rebalance_interval > Duration::zero())
     rebalance_timer_ = loop_.every(options_.rebalance_interval, [this] {
-      if (drain_ == Drain::none && link() != nullptr) open_next("rebalance interval");
+      if (!draining() && link() != nullptr) open_next("rebalance interval");
     });
   tick_timer_ = loop_.every(std::chrono::seconds(1), [this] { tick(); });
-  if (drain_ != Drain::none) wish_.emplace().verb = drain_ == Drain::landing ? tsa::kLandWorker : tsa::kRetireWorker;
+  if (draining()) wish_.emplace().verb = drain_.drain == Drain::landing ? tsa::kLandWorker : tsa::kRetireWorker;
   connect();
 }
 
@@ -62,7 +64,7 @@ Beacon::~Beacon() {
 
 std::string Beacon::worker_json() const {
   auto worker = worker_;
-  worker.state = word_of(drain_);
+  worker.state = word_of(drain_.drain);
   return tsa::to_json(worker);
 }
 
@@ -109,7 +111,7 @@ void Beacon::drop(std::unique_ptr<Registration> registration) {
 }
 
 void Beacon::registered(Registration* registration) {
-  log::info("registered", {{"tsa", registration->host()}, {"state", drain_ == Drain::none ? "running" : word_of(drain_)}});
+  log::info("registered", {{"tsa", registration->host()}, {"state", draining() ? word_of(drain_.drain) : "running"}});
   if (registration == next_.get()) {
     auto old = std::exchange(current_, std::move(next_));
     if (old) {
@@ -120,6 +122,7 @@ void Beacon::registered(Registration* registration) {
       draining_.push_back(std::move(old));
     }
   }
+  next_says_running_ = next_says_running_ && next_ != nullptr;
   backoff_.reset();
   last_error_.clear();
   send_wish();
@@ -136,6 +139,8 @@ void Beacon::ended(Registration* registration, RegistrationEnd how, const std::s
     last_error_ = reason;
     drop(std::move(next_));
     next_allowed_ = Clock::now() + kNextPause;
+    next_says_running_ = false;
+    send_wish();
   } else {
     const auto found =
         std::find_if(draining_.begin(), draining_.end(), [&](const auto& owned) { return owned.get() == registration; });
@@ -151,11 +156,10 @@ void Beacon::ended(Registration* registration, RegistrationEnd how, const std::s
 void Beacon::current_ended(RegistrationEnd how, const std::string& reason) {
   if (stopping_) return;  // stop_step() sees it
   if (how == RegistrationEnd::over) {
-    const int status = drain_ == Drain::landing    ? protocol::beacon::kExitLanded
-                       : drain_ == Drain::retiring ? protocol::beacon::kExitRetired
-                                                   : protocol::beacon::kExitGone;
-    log::info("registration over", {{"exit_status", status}, {"drain", word_of(drain_)}, {"reason", reason}});
-    write_drain_mark(options_.runtime_dir, Drain::none);
+    const int status = drain_.drain == Drain::landing    ? protocol::beacon::kExitLanded
+                       : drain_.drain == Drain::retiring ? protocol::beacon::kExitRetired
+                                                         : protocol::beacon::kExitGone;
+    log::info("registration over", {{"exit_status", status}, {"drain", word_of(drain_.drain)}, {"reason", reason}});
     return finish(status);
   }
   ++losses_;
@@ -171,80 +175,6 @@ void Beacon::open_next(const char* why) {
   if (next_ || stopping_ || !current_ || draining_.size() >= kMaxDraining || Clock::now() < next_allowed_) return;
   log::info("opening a second connection", {{"reason", why}});
   next_ = open(current_->host());
-}
-
-void Beacon::begin_drain(Drain drain, const char* verb) {
-  if (stopping_) throw Error(ErrorKind::conflict, "the beacon is stopping");
-  drain_ = drain;
-  write_drain_mark(options_.runtime_dir, drain);
-  wish_.emplace().verb = verb;
-  drop(std::move(next_));
-  log::info("draining", {{"state", word_of(drain)}, {"command", verb}});
-  // A registration that is still being made has said "running": it would undo what we are about to ask for.
-  if (current_ && !current_->registered()) {
-    drop(std::move(current_));
-    connect();
-  }
-  send_wish();
-  say_state();
-}
-
-void Beacon::land() {
-  if (drain_ == Drain::retiring) throw Error(ErrorKind::conflict, "the worker is retiring; take that back with resume first");
-  begin_drain(Drain::landing, tsa::kLandWorker);
-}
-
-void Beacon::retire() { begin_drain(Drain::retiring, tsa::kRetireWorker); }
-void Beacon::remove() { begin_drain(Drain::retiring, tsa::kDeleteWorker); }
-
-void Beacon::resume() {
-  if (stopping_) throw Error(ErrorKind::conflict, "the beacon is stopping");
-  if (drain_ == Drain::none) return;
-  drain_ = Drain::none;
-  wish_.reset();
-  write_drain_mark(options_.runtime_dir, drain_);
-  log::info("drain taken back", {});
-  // A new registration says "running" again.
-  next_allowed_ = {};
-  drop(std::move(next_));
-  if (current_ && current_->registered()) {
-    open_next("drain taken back");
-  } else {
-    drop(std::move(current_));
-    connect();
-  }
-  say_state();
-}
-
-void Beacon::send_wish() {
-  if (!wish_ || wish_->sent || wish_->done || link() == nullptr) return;
-  wish_->sent = true;
-  ++wish_->attempts;
-  loop_.cancel(wish_timer_);
-  link()->run(wish_->verb, worker_json(), kWishLimit,
-              [this, alive = std::weak_ptr<int>(alive_), verb = wish_->verb](const std::optional<ssh::CommandResult>& result,
-                                                                             const std::string& error) {
-                if (!alive.expired() && wish_ && wish_->verb == verb && wish_->sent) wish_answered(result, error);
-              });
-}
-
-void Beacon::wish_answered(const std::optional<ssh::CommandResult>& result, const std::string& error) {
-  if (result && result->exit_status == 0) {
-    wish_->done = true;
-    wish_->error.clear();
-    log::info("the TSA has done it", {{"command", wish_->verb}});
-    if (std::string_view(wish_->verb) != tsa::kDeleteWorker) return;
-    stop_status_ = protocol::beacon::kExitRetired;  // the web knows us no more: nothing to wait for
-    return stop();
-  }
-  wish_->sent = false;
-  wish_->error = result
-                     ? "the TSA answered with status " + std::to_string(result->exit_status) + "; the web node's log has the reason"
-                     : error;
-  last_error_ = std::string(wish_->verb) + ": " + wish_->error;
-  const auto wait = wish_->backoff.next();
-  log::warn("command failed, trying again", {{"command", wish_->verb}, {"error", wish_->error}, {"attempts", wish_->attempts}});
-  wish_timer_ = loop_.after(wait, [this] { send_wish(); });
 }
 
 void Beacon::reconnect() {
@@ -274,7 +204,6 @@ void Beacon::stop() {
   container_sweeper_.reset();
   volume_sweeper_.reset();
   drop(std::move(next_));
-  write_drain_mark(options_.runtime_dir, Drain::none);
   if (current_) current_->stop();
   stop_timer_ = loop_.every(std::chrono::milliseconds(50), [this] { stop_step(); });
   say_state();
@@ -298,7 +227,9 @@ void Beacon::stop_step() {
   for (const auto& registration : draining_) look(registration);
 
   constexpr auto kPatience = std::chrono::seconds(2);  // for a TSA to say that it has seen the last connection end
-  const bool idle_too_long = options_.drain_timeout > Duration::zero() && now - last_moved > options_.drain_timeout;
+  const bool idle_too_long =
+      (options_.connection_drain_timeout > Duration::zero() && now - last_moved > options_.connection_drain_timeout) ||
+      (stop_status_ == protocol::beacon::kExitDrainTimeout && now - stopping_since_ > kCutShortStop);
   if (registrations > 0 && channels > 0 && !idle_too_long) return;
   if (registrations > 0 && channels == 0 && now - last_moved < kPatience) return;
   if (channels > 0)
@@ -310,6 +241,8 @@ void Beacon::finish(int status) {
   if (finished_) return;
   finished_ = true;
   loop_.cancel(stop_timer_);
+  // A stop in place isn't the end of a drain: whoever starts us again goes on with it.
+  if (status != protocol::beacon::kExitStopped) write_drain_mark(options_.runtime_dir, {});
   on_finished_(status);
 }
 

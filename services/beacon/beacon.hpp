@@ -17,6 +17,7 @@
 #include "services/beacon/background.hpp"
 #include "services/beacon/backoff.hpp"
 #include "services/beacon/drain.hpp"
+#include "services/beacon/occupancy.hpp"
 #include "services/beacon/options.hpp"
 #include "services/beacon/registration.hpp"
 #include "services/beacon/sweeper.hpp"
@@ -65,6 +66,16 @@ class Beacon {
   void begin_drain(Drain drain, const char* verb);
   void send_wish();
   void wish_answered(const std::optional<ssh::CommandResult>& result, const std::string& error);
+  bool draining() const { return drain_.drain != Drain::none; }
+  bool limited() const { return options_.drain_timeout > Duration::zero(); }
+  std::int64_t drained_seconds() const;
+  std::int64_t drain_seconds_left() const;  // of --drain-timeout
+  std::string waits_for() const;            // in words; only while draining
+  std::string drain_line() const;
+  Json drain_status() const;
+  void check_drain();
+  void tell_progress();
+  void drain_expired();
   void stop_step();
   void finish(int status);
   void tick();
@@ -81,7 +92,8 @@ class Beacon {
   std::function<void(const std::string&)> on_state_;
   Background background_;
   protocol::tsa::Worker worker_;
-  Drain drain_;
+  DrainState drain_;
+  Occupancy occupancy_;
   std::optional<Wish> wish_;
   std::unique_ptr<Registration> current_, next_;
   std::vector<std::unique_ptr<Registration>> draining_;
@@ -89,11 +101,13 @@ class Beacon {
   Backoff backoff_{std::chrono::seconds(1), std::chrono::seconds(5), std::chrono::seconds(30)};
   EventLoop::TimerId connect_timer_ = 0, rebalance_timer_ = 0, tick_timer_ = 0, wish_timer_ = 0, stop_timer_ = 0;
   bool stopping_ = false, finished_ = false;
+  bool next_says_running_ = false;  // while a drain has begun
   int stop_status_ = 0;
-  Clock::time_point stopping_since_{}, next_allowed_{};
+  Clock::time_point stopping_since_{}, next_allowed_{}, asked_{}, progress_told_{};
+  std::string waits_for_;                        // as last told
   std::optional<Clock::time_point> complained_;  // about a registration that takes long
   std::uint64_t connects_ = 0, losses_ = 0, heartbeats_ = 0;
-  LinkStats past_;  // of links that are gone
+  LinkStats past_;                             // of links that are gone
   std::string last_error_, said_, lost_host_;  // the host that failed us last is tried after the others
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };

@@ -23,6 +23,8 @@ void Beacon::tick() {
   if (stopping_) return;
   check_current();
   check_draining();
+  check_drain();
+  if (stopping_) return;
   if (next_ && Clock::now() - next_->phase_since() > kNextLimit)
     ended(next_.get(), RegistrationEnd::lost, "it was not registered in time");
   say_state();
@@ -56,12 +58,12 @@ void Beacon::check_current() {
 void Beacon::check_draining() {
   for (const auto& registration : draining_)
     if (Link* link = registration->link()) link->cut_channels(ForwardedChannel::Cut::idle, kDrainQuiet);
-  if (options_.drain_timeout <= Duration::zero()) return;
+  if (options_.connection_drain_timeout <= Duration::zero()) return;
   std::vector<Registration*> given_up;
   for (const auto& registration : draining_) {
     const auto* link = registration->link();
     const auto idle_since = std::max(registration->phase_since(), link != nullptr ? link->last_forwarded() : Clock::time_point{});
-    if (Clock::now() - idle_since > options_.drain_timeout) given_up.push_back(registration.get());
+    if (Clock::now() - idle_since > options_.connection_drain_timeout) given_up.push_back(registration.get());
   }
   for (auto* registration : given_up) ended(registration, RegistrationEnd::lost, "idle for the whole drain timeout");
 }
@@ -69,13 +71,14 @@ void Beacon::check_draining() {
 std::string Beacon::state() const {
   if (stopping_) return "stopping";
   if (!current_) return "waiting";
-  if (!current_->registered() || drain_ == Drain::none) return current_->state();
-  return word_of(drain_);
+  if (!current_->registered() || !draining()) return current_->state();
+  return word_of(drain_.drain);
 }
 
 void Beacon::say_state() {
   std::string line = state();
-  if (current_ && !current_->host().empty()) line += " with TSA " + current_->host();
+  if (draining() && !stopping_) line = drain_line();
+  else if (current_ && !current_->host().empty()) line += " with TSA " + current_->host();
   else if (!last_error_.empty()) line += ": " + last_error_;
   if (line == said_) return;
   said_ = line;
@@ -83,7 +86,7 @@ void Beacon::say_state() {
 }
 
 Json Beacon::status() const {
-  Json status = {{"state", state()},  {"name", worker_.name},      {"drain", word_of(drain_)}, {"connects", connects_},
+  Json status = {{"state", state()},  {"name", worker_.name},      {"drain", word_of(drain_.drain)}, {"connects", connects_},
                  {"losses", losses_}, {"heartbeats", heartbeats_}, {"last_error", last_error_}};
   LinkStats sum = past_;
   std::size_t channels = 0;
@@ -112,6 +115,7 @@ Json Beacon::status() const {
                      {"wire_in", sum.wire_in},
                      {"wire_out", sum.wire_out}};
   status["channels_opened"] = sum.channels_opened;
+  if (draining()) status["drain_progress"] = drain_status();
   if (wish_)
     status["command"] = {{"verb", wish_->verb},
                          {"state", wish_->done            ? "done"

@@ -1,6 +1,5 @@
 #include "services/beacon/drain.hpp"
 
-#include "common/base/strings.hpp"
 #include "common/os/file.hpp"
 #include "common/protocol/beacon.hpp"
 
@@ -15,17 +14,16 @@ std::string word_of(Drain drain) {
   return "";
 }
 
-Drain read_drain_mark(const std::filesystem::path& runtime_dir) {
-  const auto text = os::read_file(protocol::beacon::drain_mark(runtime_dir), 64).value_or("");
-  for (const Drain drain : {Drain::landing, Drain::retiring})
-    if (trim(text) == word_of(drain)) return drain;
-  return Drain::none;
+DrainState read_drain_mark(const std::filesystem::path& runtime_dir) {
+  const auto mark = protocol::beacon::parse_drain_mark(os::read_file(protocol::beacon::drain_mark(runtime_dir), 4096).value_or(""));
+  if (!mark) return {};
+  return {mark->state == word_of(Drain::landing) ? Drain::landing : Drain::retiring, mark->since};
 }
 
-void write_drain_mark(const std::filesystem::path& runtime_dir, Drain drain) {
+void write_drain_mark(const std::filesystem::path& runtime_dir, const DrainState& state) {
   const auto mark = protocol::beacon::drain_mark(runtime_dir);
-  if (drain == Drain::none) std::filesystem::remove(mark);
-  else os::replace_file(mark, word_of(drain) + "\n");
+  if (state.drain == Drain::none) std::filesystem::remove(mark);
+  else os::replace_file(mark, protocol::beacon::to_text({word_of(state.drain), state.since}));
 }
 
 }  // namespace concourse::beacon

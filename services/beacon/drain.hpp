@@ -1,8 +1,8 @@
-// Whether the worker is on its way out of the cluster, kept over a crash of the beacon.
+// Whether the worker is on its way out of the cluster, kept over a crash and a restart of the beacon.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 
 namespace concourse::beacon {
@@ -12,8 +12,13 @@ enum class Drain { none, landing, retiring };
 // The web's word for it, as a registration's `state` wants it; empty for none.
 std::string word_of(Drain drain);
 
+struct DrainState {
+  Drain drain = Drain::none;
+  std::int64_t since = 0;  // protocol::beacon::seconds_since_boot()
+};
+
 // The mark in the runtime directory (common/protocol/beacon.hpp). An unreadable one is none.
-Drain read_drain_mark(const std::filesystem::path& runtime_dir);
-void write_drain_mark(const std::filesystem::path& runtime_dir, Drain drain);  // none removes it
+DrainState read_drain_mark(const std::filesystem::path& runtime_dir);
+void write_drain_mark(const std::filesystem::path& runtime_dir, const DrainState& state);  // none removes it
 
 }  // namespace concourse::beacon

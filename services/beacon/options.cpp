@@ -116,7 +116,8 @@ Options read_options(const config::Values& values) {
   attempt([&] { options.containers_in_flight = at_least_one(values, "container-sweeper-max-in-flight"); });
   attempt([&] { options.volumes_in_flight = at_least_one(values, "volume-sweeper-max-in-flight"); });
   attempt([&] { options.rebalance_interval = not_negative(values, "rebalance-interval"); });
-  attempt([&] { options.drain_timeout = not_negative(values, "connection-drain-timeout"); });
+  attempt([&] { options.drain_timeout = not_negative(values, "drain-timeout"); });
+  attempt([&] { options.connection_drain_timeout = not_negative(values, "connection-drain-timeout"); });
   options.garden = {"garden", protocol::garden_socket(options.runtime_dir), ""};
   options.baggageclaim = {"baggageclaim", protocol::baggageclaim_socket(options.runtime_dir), ""};
   if (const auto& url = values.text("external-garden-url"); !url.empty())

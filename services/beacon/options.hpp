@@ -29,8 +29,8 @@ struct Options {
   LocalTarget garden, baggageclaim;
   Duration sweep_interval{};
   std::size_t containers_in_flight = 0, volumes_in_flight = 0;
-  Duration rebalance_interval{};  // zero: never
-  Duration drain_timeout{};       // zero: never
+  // Zero is never.
+  Duration rebalance_interval{}, drain_timeout{}, connection_drain_timeout{};
 };
 
 // The beacon's command line.

@@ -61,7 +61,7 @@ TEST_CASE("beacon options: defaults") {
   CHECK(options.containers_in_flight == 5);
   CHECK(options.volumes_in_flight == 3);
   CHECK(options.rebalance_interval == 4h);
-  CHECK(options.drain_timeout == 1h);
+  CHECK(options.connection_drain_timeout == 1h);
   CHECK(options.garden.text() == "unix:" + (folder.path / "garden.sock").string());
   CHECK(options.baggageclaim.text() == "unix:" + (folder.path / "baggageclaim.sock").string());
 }
@@ -101,13 +101,14 @@ TEST_CASE("beacon options: a Garden's URL gives host and port") {
 
 TEST_CASE("drain mark: kept, read and removed; rubbish is none") {
   const OptionsFolder folder;
-  CHECK(read_drain_mark(folder.path) == Drain::none);
-  write_drain_mark(folder.path, Drain::landing);
-  CHECK(read_drain_mark(folder.path) == Drain::landing);
-  write_drain_mark(folder.path, Drain::retiring);
-  CHECK(read_drain_mark(folder.path) == Drain::retiring);
-  write_drain_mark(folder.path, Drain::none);
-  CHECK(read_drain_mark(folder.path) == Drain::none);
+  CHECK(read_drain_mark(folder.path).drain == Drain::none);
+  write_drain_mark(folder.path, {Drain::landing, 7});
+  CHECK(read_drain_mark(folder.path).drain == Drain::landing);
+  CHECK(read_drain_mark(folder.path).since == 7);
+  write_drain_mark(folder.path, {Drain::retiring, 7});
+  CHECK(read_drain_mark(folder.path).drain == Drain::retiring);
+  write_drain_mark(folder.path, {});
+  CHECK(read_drain_mark(folder.path).drain == Drain::none);
   os::replace_file(folder.path / "beacon-drain", "elsewhere\n");
-  CHECK(read_drain_mark(folder.path) == Drain::none);
+  CHECK(read_drain_mark(folder.path).drain == Drain::none);
 }

@@ -72,6 +72,21 @@ std::string of_beacon(const Json& answer) {
   return line.take();
 }
 
+}  // namespace
+
+std::string drain_progress(const Json& answer) {
+  const auto* beacon = find_field(answer, "beacon");
+  const auto* progress = beacon != nullptr ? find_field(*beacon, "drain_progress") : nullptr;
+  if (progress == nullptr || !progress->is_object()) return "";
+  Line line(*progress);
+  line.text("waits_for", "waits for ");
+  if (const auto* left = find_field(*progress, "seconds_left"); left != nullptr && left->is_number_integer())
+    line.add("ends in " + short_time(left->get<std::int64_t>()) + " at the latest");
+  return line.take();
+}
+
+namespace {
+
 std::string of_healthcheck(const Json& answer) {
   Line line(answer);
   line.count("checks", "checks");

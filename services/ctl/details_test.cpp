@@ -20,6 +20,13 @@ TEST_CASE("details: what matters of each service") {
   CHECK(details("healthcheck", {{"checks", 10}, {"failed_checks", 0}}) == "10 checks, 0 failed");
 }
 
+TEST_CASE("details: how a drain goes on") {
+  CHECK(drain_progress({{"beacon", {{"drain_progress", {{"waits_for", "a build"}, {"seconds", 3}, {"seconds_left", 90}}}}}}) ==
+        "waits for a build, ends in 1m30s at the latest");
+  CHECK(drain_progress({{"beacon", {{"drain_progress", {{"waits_for", "a build"}, {"seconds", 3}}}}}}) == "waits for a build");
+  CHECK(drain_progress({{"beacon", {{"state", "registered"}}}}) == "");
+}
+
 TEST_CASE("details: an answer of another version is no trouble") {
   for (const char* service : {"garden", "baggageclaim", "beacon", "healthcheck", "other"}) {
     CHECK(details(service, Json::object()) == "");

@@ -54,6 +54,13 @@ std::vector<std::string> row(const ServiceView& view) {
           remarks(view)};
 }
 
+std::string progress_in(const WorkerView& view) {
+  for (const auto& service : view.services)
+    if (service.name == "beacon")
+      if (const auto progress = drain_progress(service.answer); !progress.empty()) return ", " + progress;
+  return "";
+}
+
 Json to_json(const ServiceView& view) {
   Json out = view.up ? view.answer : Json::object();
   out.erase("ok");
@@ -96,7 +103,7 @@ std::string to_text(const WorkerView& view) {
     text = "worker " + string_field(view.supervisor.answer, "state") + ", version " +
            string_field(view.supervisor.answer, "version") + ", supervisor pid " +
            std::to_string(int_field(view.supervisor.answer, "pid")) + "\n";
-    if (!mode.empty()) text += "draining: " + mode + " for " + short_time(int_field(*drain, "seconds")) + "\n";
+    if (!mode.empty()) text += "draining: " + mode + " for " + short_time(int_field(*drain, "seconds")) + progress_in(view) + "\n";
   } else {
     text = "supervisor " + view.supervisor.why_down + "\n";
   }

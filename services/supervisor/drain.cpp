@@ -1,5 +1,7 @@
 #include "services/supervisor/drain.hpp"
 
+#include <algorithm>
+
 #include "common/base/error.hpp"
 #include "common/config/parser.hpp"
 #include "common/daemon/log.hpp"
@@ -11,7 +13,8 @@ namespace {
 
 constexpr auto kAnswerLimit = std::chrono::seconds(10);
 constexpr auto kRetry = std::chrono::seconds(1);
-constexpr auto kDeleteLimit = std::chrono::seconds(3);  // from delete to the beacon's end
+constexpr auto kDeleteLimit = std::chrono::seconds(3);   // from delete to the beacon's end
+constexpr auto kBeaconFirst = std::chrono::seconds(10);  // to end a drain by itself, once its time is over
 
 }  // namespace
 
@@ -36,6 +39,7 @@ BeaconEnd meaning_of(std::optional<os::ExitStatus> status) {
     case protocol::beacon::kExitLanded: return BeaconEnd::landed;
     case protocol::beacon::kExitRetired: return BeaconEnd::retired;
     case protocol::beacon::kExitGone: return BeaconEnd::let_go;
+    case protocol::beacon::kExitDrainTimeout: return BeaconEnd::drain_timeout;
     default: return BeaconEnd::crashed;
   }
 }
@@ -43,14 +47,15 @@ BeaconEnd meaning_of(std::optional<os::ExitStatus> status) {
 Drain::Drain(EventLoop& loop, Duration limit, std::function<void()> expired)
     : loop_(loop), limit_(limit), expired_(std::move(expired)) {}
 
-void Drain::request(DrainMode mode, Service* beacon) {
+void Drain::request(DrainMode mode, Service* beacon, Duration drained) {
   if (mode_ == DrainMode::retire || mode_ == mode) {
     log::info("already draining", {{"mode", name_of(mode_)}});
     return;
   }
   if (mode_ == DrainMode::none) {
-    since_ = Clock::now();
-    if (limit_ > Duration::zero()) limit_timer_ = loop_.after(limit_, expired_);
+    since_ = Clock::now() - drained;
+    if (limit_ > Duration::zero())
+      limit_timer_ = loop_.after(std::max<Duration>(limit_ - drained, Duration::zero()) + kBeaconFirst, expired_);
   }
   mode_ = mode;
   beacon_ = beacon;
@@ -68,7 +73,7 @@ void Drain::cancel() {
 
 void Drain::beacon_started(Service& beacon) {
   beacon_ = &beacon;
-  if (mode_ != DrainMode::none) tell();
+  if (mode_ != DrainMode::none || !told_) tell();  // not told: that a drain was taken back
 }
 
 void Drain::tell() {

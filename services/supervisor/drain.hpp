@@ -20,17 +20,17 @@ std::string_view name_of(DrainMode mode);           // "land", "retire", ""
 DrainMode parse_drain_mode(std::string_view name);  // throws Error(invalid)
 
 // What an end of the beacon that nobody here asked for means.
-enum class BeaconEnd { crashed, landed, retired, let_go };
+enum class BeaconEnd { crashed, landed, retired, let_go, drain_timeout };
 BeaconEnd meaning_of(std::optional<os::ExitStatus> status);
 
 class Drain {
  public:
-  // `expired` is called when the worker still drains after `limit` (zero: never).
+  // The beacon ends a drain that takes longer than `limit` (zero: never). `expired` is called when it doesn't.
   Drain(EventLoop& loop, Duration limit, std::function<void()> expired);
 
   // Takes the wish and tells the beacon, which is told again each time it has a new process. Retiring includes landing, so it can
-  // follow it and is never taken back by it.
-  void request(DrainMode mode, Service* beacon);
+  // follow it and is never taken back by it. `drained` is how long it has been going on, under an earlier supervisor.
+  void request(DrainMode mode, Service* beacon, Duration drained = {});
   void cancel();
   void beacon_started(Service& beacon);
 
@@ -51,7 +51,7 @@ class Drain {
   DrainMode mode_ = DrainMode::none;
   Service* beacon_ = nullptr;
   std::unique_ptr<ControlCall> call_;
-  bool told_ = false;
+  bool told_ = true;  // of the latest wish
   Clock::time_point since_{};
   EventLoop::TimerId retry_ = 0, limit_timer_ = 0, delete_timer_ = 0;
 };

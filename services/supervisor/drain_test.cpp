@@ -12,6 +12,7 @@ TEST_CASE("drain: the beacon's exit status says whether the worker is done") {
   CHECK(meaning_of(os::ExitStatus{protocol::beacon::kExitLanded, 0}) == BeaconEnd::landed);
   CHECK(meaning_of(os::ExitStatus{protocol::beacon::kExitRetired, 0}) == BeaconEnd::retired);
   CHECK(meaning_of(os::ExitStatus{protocol::beacon::kExitGone, 0}) == BeaconEnd::let_go);
+  CHECK(meaning_of(os::ExitStatus{protocol::beacon::kExitDrainTimeout, 0}) == BeaconEnd::drain_timeout);
   for (const int crash : {protocol::beacon::kExitStopped, 1, 2, 139})
     CHECK(meaning_of(os::ExitStatus{crash, 0}) == BeaconEnd::crashed);
   CHECK(meaning_of(os::ExitStatus{protocol::beacon::kExitLanded, 9}) == BeaconEnd::crashed);

@@ -14,12 +14,7 @@ Group supervisor_group() {
           {{.name = "check-config",
             .type = Type::boolean,
             .help = "Check everything that can be checked without starting, say every problem, and exit.",
-            .env = "-"},
-           {.name = "drain-timeout",
-            .type = Type::duration,
-            .value = "0",
-            .help = "Time after which a landing or retiring worker stops although builds still run; 0 for never.",
-            .at_least = "0"}}};
+            .env = "-"}}};
 }
 
 Group identity_group() {

@@ -15,11 +15,14 @@ namespace concourse::supervisor {
 
 namespace {
 
+constexpr const char* kDrainTimeout = "the drain took longer than --drain-timeout";
+
 std::string_view words_for(BeaconEnd end) {
   switch (end) {
     case BeaconEnd::landed: return "landed";
     case BeaconEnd::retired: return "retired";
     case BeaconEnd::let_go: return "the cluster has let the worker go: landed, retired or pruned by somebody else";
+    case BeaconEnd::drain_timeout: return kDrainTimeout;
     case BeaconEnd::crashed: break;
   }
   return "the beacon has ended";
@@ -36,7 +39,7 @@ Supervisor::Supervisor(daemon::Context& context, const std::filesystem::path& ru
                        Duration drain_limit)
     : context_(context), runtime_dir_(runtime_dir), drain_(context.loop(), drain_limit, [this] {
         exit_status_ = kDrainCutShort;
-        stop("the drain took longer than --drain-timeout");
+        stop(kDrainTimeout);
       }) {
   notify_.emplace(context.loop(), protocol::notify_socket(runtime_dir), [this](pid_t sender, const Notification& notification) {
     if (auto* service = by_pid(sender)) service->notified(notification);
@@ -83,14 +86,14 @@ void Supervisor::start() {
 // The beacon marks a drain on disk, so that its restarts don't undo it. A worker that goes on under a new supervisor goes on
 // draining; one that starts afresh does not.
 void Supervisor::resume_drain(bool anything_taken_over) {
-  const auto mark = protocol::beacon::drain_mark(runtime_dir_);
-  const auto content = os::read_file(mark, 4096);
-  if (!content) return;
-  if (!anything_taken_over) {
-    std::filesystem::remove(mark);
+  const auto path = protocol::beacon::drain_mark(runtime_dir_);
+  const auto mark = protocol::beacon::parse_drain_mark(os::read_file(path, 4096).value_or(""));
+  if (!mark || !anything_taken_over) {
+    std::filesystem::remove(path);
     return;
   }
-  drain(trim(*content) == "retiring" ? DrainMode::retire : DrainMode::land);
+  const auto drained = std::chrono::seconds(protocol::beacon::seconds_since_boot() - mark->since);
+  drain(mark->state == "retiring" ? DrainMode::retire : DrainMode::land, drained);
 }
 
 bool Supervisor::may_start(const Service& service) const {
@@ -117,6 +120,7 @@ void Supervisor::start_those_that_can() {
 bool Supervisor::on_end(const Service& service, std::optional<os::ExitStatus> status) {
   if (stopping_ || service.name() != "beacon") return stopping_;
   end_ = meaning_of(status);
+  if (end_ == BeaconEnd::drain_timeout) exit_status_ = kDrainCutShort;
   return end_ != BeaconEnd::crashed;
 }
 
@@ -132,9 +136,9 @@ void Supervisor::on_given_up(Service& service, const Error& why) {
   else stop_next();
 }
 
-void Supervisor::drain(DrainMode mode) {
+void Supervisor::drain(DrainMode mode, Duration drained) {
   if (stopping_) return log::info("stopping already", {{"asked", name_of(mode)}});
-  drain_.request(mode, find("beacon"));
+  drain_.request(mode, find("beacon"), drained);
   tell_manager();
 }
 
@@ -161,6 +165,7 @@ void Supervisor::stop_next() {
     return;
   }
   sockets_.remove_all();
+  std::filesystem::remove(protocol::beacon::drain_mark(runtime_dir_));
   log::info("stopped", {});
   context_.finish(exit_status_);
 }
@@ -186,7 +191,7 @@ daemon::ControlAnswer Supervisor::answer_drain(const Json& question) {
   const auto mode = string_field(question, "mode");
   // Answered before anything is closed: the stop begins when the loop comes round again.
   if (mode == "stop") context_.loop().after(Duration::zero(), [this] { stop("asked by control socket"); });
-  else if (mode == "cancel") drain_.cancel();
+  else if (mode == "cancel") drain_.cancel(), tell_manager();
   else drain(parse_drain_mode(mode));
   return {};
 }
@@ -218,8 +223,10 @@ void Supervisor::tell_manager() {
   if (all && !std::exchange(told_ready_, true)) context_.ready();
   auto text = std::to_string(ready) + " of " + std::to_string(services_.size()) + " services ready";
   if (drain_.mode() != DrainMode::none) {
-    text += drain_.mode() == DrainMode::land ? ", landing" : ", retiring";
-    if (auto* beacon = find("beacon"); beacon != nullptr && !beacon->status_line().empty()) text += ": " + beacon->status_line();
+    const std::string word = drain_.mode() == DrainMode::land ? "landing" : "retiring";
+    const auto* beacon = find("beacon");
+    const auto line = beacon != nullptr ? beacon->status_line() : "";
+    text += line.starts_with(word) ? "; " + line : "; " + word + (line.empty() ? "" : ": " + line);
   }
   context_.status_line(text);
 }

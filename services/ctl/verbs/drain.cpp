@@ -61,7 +61,11 @@ std::string progress(const Call& call) {
         daemon::ask(protocol::control_socket(call.runtime_dir, "beacon"), {{"command", "status"}}, Deadline::in(kLimit));
     const auto* beacon = find_field(answer, "beacon");
     if (beacon == nullptr) return string_field(answer, "state");
-    return string_field(*beacon, "state") + ", open connections: " + std::to_string(int_field(*beacon, "channels"));
+    // Without the seconds, which change all the time.
+    const auto* drain = find_field(*beacon, "drain_progress");
+    const auto waits_for = drain != nullptr ? string_field(*drain, "waits_for") : "";
+    return string_field(*beacon, "state") + (waits_for.empty() ? "" : ", waits for " + waits_for) +
+           ", open connections: " + std::to_string(int_field(*beacon, "channels"));
   } catch (const Error&) {
     return "the beacon doesn't answer";
   }

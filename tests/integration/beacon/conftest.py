@@ -13,7 +13,7 @@ from harness import control
 from harness.wait import wait_until
 from stand_ins import Service, echo
 
-EXIT_STATUSES = (0, 1, 2, 10, 11, 12, -signal.SIGKILL)  # anything else is a crash
+EXIT_STATUSES = (0, 1, 2, 10, 11, 12, 13, -signal.SIGKILL)  # anything else is a crash
 
 
 class Keys:

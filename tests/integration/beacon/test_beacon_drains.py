@@ -1,5 +1,6 @@
 """The ways out: land, retire, delete, and stopping in place; how each ends, and what takes it back."""
 
+import json
 import signal
 import threading
 
@@ -9,12 +10,12 @@ from harness.control import ControlError
 from harness.wait import wait_until
 from traffic import connect, receive, receive_all
 
-LANDED, RETIRED, GONE = 10, 11, 12
+LANDED, RETIRED, GONE, TIMEOUT = 10, 11, 12, 13
 
 
 def mark(beacon):
     path = beacon.runtime / "beacon-drain"
-    return path.read_text().strip() if path.exists() else None
+    return path.read_text().split()[0] if path.exists() else None
 
 
 @pytest.mark.parametrize("command,verb,state,status", [("land", "land-worker", "landing", LANDED), ("retire", "retire-worker", "retiring", RETIRED)])
@@ -74,6 +75,85 @@ def test_a_killed_beacon_goes_on_with_a_drain(make_tsa, make_beacon, services):
     tsa.wait(lambda: len(tsa.commands_named("retire-worker")) == 2, "retire-worker again")
     tsa.over.set()
     assert beacon.process.wait(60) == RETIRED
+
+
+def test_a_stopped_beacon_goes_on_with_a_drain(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    tsa.wait_registered()
+    beacon.ask("land")
+    tsa.wait(lambda: tsa.commands_named("land-worker"), "land-worker")
+    assert beacon.end() == 0
+    assert mark(beacon) == "landing"
+    beacon.start()
+    assert tsa.wait_registered(2).worker["state"] == "landing"
+
+
+def test_a_second_registration_under_way_does_not_undo_a_drain(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    tsa.wait_registered()
+    tsa.register = False
+    beacon.ask("rebalance")
+    tsa.wait(lambda: len(tsa.registrations) == 2, "the second forward-worker")
+    beacon.ask("land")
+    assert tsa.registrations[1].worker["state"] == ""
+    tsa.register = True
+    tsa.wait(lambda: tsa.commands_named("land-worker"), "land-worker")
+    assert tsa.registrations[1].heartbeats, "land-worker came before the registration that says 'running'"
+
+
+def busy_garden(connection):
+    """Two containers; in one of them runs a process."""
+    with connection:
+        asked = connection.recv(1 << 16).decode().split()[1]
+        answer = {"Handles": ["c1", "c2"]} if asked == "/containers" else {
+            "c1": {"Info": {"ProcessIDs": ["p"]}, "Err": None}, "c2": {"Info": {"ProcessIDs": []}, "Err": None}}
+        body = json.dumps(answer).encode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body))
+
+
+def test_a_drain_says_what_it_waits_for(make_tsa, make_beacon, services):
+    services.garden.handler = busy_garden
+    tsa = make_tsa()
+    tsa.respond["land-worker"] = lambda a, w: (1, "")
+    beacon = make_beacon(tsa, "--drain-timeout=10m")
+    tsa.wait_registered()
+    beacon.ask("land")
+    beacon.wait_log("drain under way", waits_for="the TSA to take land-worker: the TSA answered with status 1")
+    tsa.respond["land-worker"] = lambda a, w: (0, "")
+    beacon.wait_log("drain under way", waits_for="1 container with a running process: c1", state="landing")
+    progress = beacon.status()["drain_progress"]
+    assert (progress["containers"], progress["busy"]) == (2, ["c1"])
+    assert 0 < progress["seconds_left"] <= 600
+    tsa.stop()
+    beacon.wait_log("drain under way", waits_for="a connection to a TSA")
+
+
+@pytest.mark.parametrize("command,verb", [("land", None), ("retire", "delete-worker")])
+def test_a_drain_ends_by_its_deadline(make_tsa, make_beacon, services, command, verb):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa, "--drain-timeout=2s")
+    tsa.wait_registered()
+    beacon.ask(command)
+    assert beacon.process.wait(60) == TIMEOUT
+    assert mark(beacon) is None
+    assert (tsa.commands_named("delete-worker") != []) == (verb is not None)
+
+
+def test_a_drains_deadline_holds_over_a_restart_and_without_a_tsa(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa, "--drain-timeout=20s")
+    tsa.wait_registered()
+    beacon.ask("retire")
+    tsa.stop()
+    began = int((beacon.runtime / "beacon-drain").read_text().split()[1])
+    assert beacon.end(signal.SIGKILL) == -signal.SIGKILL
+    # As if it had begun earlier.
+    (beacon.runtime / "beacon-drain").write_text(f"retiring\n{began - 30}\n")
+    beacon.start()
+    assert beacon.process.wait(60) == TIMEOUT
+    assert beacon.logged("the drain took longer than --drain-timeout", waited_for="a connection to a TSA")
 
 
 def test_landing_before_the_first_registration_registers_as_landing(make_tsa, make_beacon, services):

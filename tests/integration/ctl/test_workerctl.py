@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -118,7 +119,8 @@ def test_a_drain_can_be_taken_back(real_ctl, worker, hub):
         step.wait_for(b"up")
         real_ctl("drain", "--land")
         hub.wait_state(worker.name, "landing")
-        assert "draining: land for " in real_ctl("status")
+        wait_until(lambda: re.search(r"^draining: land for \S+, waits for 1 container with a running process: \S+$", real_ctl("status"), re.M),
+                   lambda: f"the build in {real_ctl('status')}")
         real_ctl("drain", "--cancel")
         hub.wait_state(worker.name, "running")
         assert "draining" not in real_ctl("status")

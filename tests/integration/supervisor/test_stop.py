@@ -2,8 +2,10 @@
 import os
 import signal
 import subprocess
+import time
 
 import pytest
+from harness import control
 from harness.wait import wait_until
 
 
@@ -60,7 +62,7 @@ def test_stop_before_anything_is_ready(worker):
     assert worker.leftovers() == []
 
 
-LANDED, RETIRED, LET_GO = 10, 11, 12  # exit statuses of the beacon (common/protocol/beacon.hpp)
+LANDED, RETIRED, LET_GO, DRAIN_TIMEOUT = 10, 11, 12, 13  # exit statuses of the beacon (common/protocol/beacon.hpp)
 
 
 def start_draining(worker, number=signal.SIGUSR1):
@@ -137,7 +139,7 @@ def test_retire_after_land_and_not_the_other_way_round(worker):
 def test_a_drain_goes_on_under_the_next_supervisor(worker):
     worker.start_ready()
     start_draining(worker)
-    (worker.run / "beacon-drain").write_text("landing\n")  # as the real beacon does
+    (worker.run / "beacon-drain").write_text("landing\n1\n")  # as the real beacon does
     worker.process.kill()
     worker.process.wait()
 
@@ -153,7 +155,7 @@ def test_a_drain_goes_on_under_the_next_supervisor(worker):
 
 def test_a_fresh_start_does_not_go_on_draining(worker):
     worker.run.mkdir()
-    (worker.run / "beacon-drain").write_text("landing\n")
+    (worker.run / "beacon-drain").write_text("landing\n1\n")
     worker.start_ready()
     assert not (worker.run / "beacon-drain").exists()
     assert worker.logged("supervisor.draining") == []
@@ -186,12 +188,38 @@ def test_a_worker_that_can_not_be_deleted_stops_all_the_same(worker, beacon):
     assert worker.leftovers() == []
 
 
-def test_a_drain_has_a_deadline(worker):
+@pytest.mark.parametrize("drain_exit", [DRAIN_TIMEOUT, None])
+def test_a_drain_has_a_deadline(worker, drain_exit):
+    """The beacon keeps it; one that hangs is not waited for."""
+    worker.behave(beacon={} if drain_exit is None else {"drain_exit": drain_exit})
     worker.start_ready("--drain-timeout", "100ms")
+    assert "--drain-timeout=100ms" in worker.events("beacon", "started")[0]["arguments"]
     worker.process.send_signal(signal.SIGUSR1)
     assert worker.process.wait(60) == 3
     worker.wait_for_log("supervisor.stopping", reason="the drain took longer than --drain-timeout")
     assert worker.leftovers() == []
+
+
+def test_a_drains_deadline_holds_under_the_next_supervisor(worker):
+    worker.start_ready("--drain-timeout", "10m")
+    start_draining(worker)
+    since = time.clock_gettime(time.CLOCK_BOOTTIME) - 20 * 60
+    (worker.run / "beacon-drain").write_text(f"landing\n{int(since)}\n")
+    worker.process.kill()
+    worker.process.wait()
+    worker.start("--drain-timeout", "10m")
+    assert worker.process.wait(60) == 3
+
+
+def test_a_drain_taken_back_while_the_beacon_is_down_is_told_to_the_next(worker):
+    worker.start_ready()
+    start_draining(worker)
+    worker.behave(beacon={"exit": 1, "fail_times": 2})
+    worker.kill(worker.pid_of("beacon"))
+    worker.wait_for_log("supervisor.service died", service="beacon", count=2)
+    control.ask(worker.run, "supervisor", "drain", mode="cancel")
+    worker.wait_for_event("beacon", "resume")
+    assert worker.events("beacon")[-1]["event"] == "resume"
 
 
 def test_quit_logs_the_state_and_goes_on(worker):
