@@ -117,7 +117,7 @@ int fuzz(std::uint64_t runs, std::uint64_t seed, std::chrono::seconds limit) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  crash_file = std::filesystem::absolute("crash-" + std::filesystem::path(argv[0]).filename().string()).string();
+  crash_file = "crash-" + std::filesystem::path(argv[0]).filename().string();
   if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(keep_input);
   std::signal(SIGABRT, keep_input_and_die);
   if (__sanitizer_set_death_callback == nullptr) std::signal(SIGSEGV, keep_input_and_die);

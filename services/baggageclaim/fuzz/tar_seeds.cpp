@@ -14,6 +14,7 @@ struct Header {
   std::string content, link;
   unsigned mode = 0644;
   unsigned long uid = 0;
+  std::string time;  // instead of an ordinary one
   std::string magic = std::string(
       "ustar\0"
       "00",
@@ -42,7 +43,7 @@ std::string member(const Header& header) {
   put(record, 108, 8, octal(header.uid, 7));
   put(record, 116, 8, octal(header.uid, 7));
   put(record, 124, 12, octal(header.content.size(), 11));
-  put(record, 136, 12, octal(1600000000, 11));
+  put(record, 136, 12, header.time.empty() ? octal(1600000000, 11) : header.time);
   put(record, 148, 8, "        ");
   record[156] = header.type;
   put(record, 157, 100, header.link);
@@ -100,6 +101,8 @@ std::vector<std::string> tar_seeds() {
                       {"GNU.sparse.name", "sparse"},
                       {"GNU.sparse.realsize", "100000"}}) +
                  member({.name = "GNUSparseFile/sparse", .content = padded("1\n90000\n4\n") + "data"})),
+      archive_of(pax({{"mtime", "-9223372036854775808"}}) + file),
+      archive_of(member({.name = "f", .content = "x", .time = std::string("\xff\xff\xff\xff\x80\0\0\0\0\0\0\0", 12)})),
       archive_of(pax({{"path", std::string("nul\0in", 6)}, {"linkpath", "../../outside/file"}, {"size", "7"}}) + file),
   };
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <exception>
 
 #include "common/base/strings.hpp"
@@ -117,7 +118,7 @@ class TarExtractor {
     member.mode = archive_entry_mode(entry_.get());
     member.uid = host_id(archive_entry_uid(entry_.get()), member.path);
     member.gid = host_id(archive_entry_gid(entry_.get()), member.path);
-    member.mtime = {archive_entry_mtime(entry_.get()), archive_entry_mtime_nsec(entry_.get())};
+    member.mtime = {time_of(member.path), archive_entry_mtime_nsec(entry_.get())};
     switch (member.mode & S_IFMT) {
       case S_IFREG: collect_xattrs(member); break;
       case S_IFDIR: collect_xattrs(member); break;
@@ -151,6 +152,13 @@ class TarExtractor {
     const auto host = id < 0 ? std::nullopt : options_.view.to_host(static_cast<std::uint64_t>(id));
     if (!host) throw bad_archive("'" + path + "' has owner " + std::to_string(id) + ", which doesn't exist here");
     return *host;
+  }
+
+  // libarchive makes a time that it can't hold the first or last one that it can.
+  time_t time_of(const std::string& path) const {
+    const auto time = archive_entry_mtime(entry_.get());
+    if (time == INT64_MIN || time == INT64_MAX) throw bad_archive("'" + path + "' has a modification time that is out of range");
+    return time;
   }
 
   // Only what can do no harm outside the volume; trusted.overlay.* above all would.
