@@ -14,6 +14,8 @@ namespace concourse::baggageclaim {
 namespace {
 
 constexpr int kLevel = 1;          // about half the time of 3, and a few percent more bytes
+constexpr int kWindowLog = 21;     // 2 MiB: more than the level's own, and costs nothing
+constexpr int kJobSize = 4 << 20;  // of one worker; the memory is about three of them each
 constexpr int kMaxWindowLog = 27;  // 128 MiB; encoders use 8 MiB unless told otherwise
 constexpr unsigned kMaxWorkers = 4;
 
@@ -54,9 +56,12 @@ class ZstdEncoder : public ByteSink {
  public:
   explicit ZstdEncoder(ByteSink& out) : out_(out), context_(ZSTD_createCCtx(), ZSTD_freeCCtx), buffer_(256 << 10) {
     set(ZSTD_c_compressionLevel, kLevel);
+    set(ZSTD_c_windowLog, kWindowLog);
     set(ZSTD_c_checksumFlag, 1);
     const auto processors = std::max(1u, std::thread::hardware_concurrency());
-    if (processors > 1) set(ZSTD_c_nbWorkers, static_cast<int>(std::min(processors, kMaxWorkers)));
+    if (processors < 2) return;
+    set(ZSTD_c_nbWorkers, static_cast<int>(std::min(processors, kMaxWorkers)));
+    set(ZSTD_c_jobSize, kJobSize);
   }
 
   void write(std::string_view bytes) override {
