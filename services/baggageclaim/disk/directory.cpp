@@ -22,8 +22,8 @@ Listing open_listing(int directory, const std::string& path) {
   return listing;
 }
 
-// The next name that isn't . or ..; nullptr at the end.
-const char* next_name(DIR* listing, const std::string& path) {
+// The next one that isn't . or ..; nullptr at the end.
+const dirent* next_entry(DIR* listing, const std::string& path) {
   for (;;) {
     errno = 0;
     const dirent* entry = readdir(listing);
@@ -32,7 +32,7 @@ const char* next_name(DIR* listing, const std::string& path) {
       return nullptr;
     }
     const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") return entry->d_name;
+    if (name != "." && name != "..") return entry;
   }
 }
 
@@ -40,12 +40,18 @@ const char* next_name(DIR* listing, const std::string& path) {
 
 void for_each_entry(int directory, const std::string& path, const std::function<void(const char* name)>& visit) {
   const auto listing = open_listing(directory, path);
-  while (const char* name = next_name(listing.get(), path)) visit(name);
+  while (const auto* entry = next_entry(listing.get(), path)) visit(entry->d_name);
+}
+
+void for_each_entry(int directory, const std::string& path,
+                    const std::function<void(const char* name, unsigned char type)>& visit) {
+  const auto listing = open_listing(directory, path);
+  while (const auto* entry = next_entry(listing.get(), path)) visit(entry->d_name, entry->d_type);
 }
 
 bool is_empty_directory(int directory, const std::string& path) {
   const auto listing = open_listing(directory, path);
-  return next_name(listing.get(), path) == nullptr;
+  return next_entry(listing.get(), path) == nullptr;
 }
 
 UniqueFd open_directory_at(int directory, const char* name) {

@@ -10,6 +10,8 @@ namespace concourse::baggageclaim {
 
 // Calls `visit` for every name but . and .. in the directory `directory`, in no order. `path` names it in errors.
 void for_each_entry(int directory, const std::string& path, const std::function<void(const char* name)>& visit);
+// The same with what the directory says of the entry's type: DT_REG and so on of <dirent.h>, or DT_UNKNOWN.
+void for_each_entry(int directory, const std::string& path, const std::function<void(const char* name, unsigned char type)>& visit);
 
 bool is_empty_directory(int directory, const std::string& path);
 

@@ -1,5 +1,6 @@
 #include "services/baggageclaim/stream/tar_create.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "services/baggageclaim/disk/directory.hpp"
 #include "services/baggageclaim/disk/file_copy.hpp"
 #include "services/baggageclaim/stream/archive.hpp"
+#include "services/baggageclaim/stream/read_ahead.hpp"
 #include "services/baggageclaim/uidgid/capability.hpp"
 
 namespace concourse::baggageclaim {
@@ -26,6 +28,7 @@ namespace {
 
 constexpr int kMaxArchiveDepth = 2000;  // directories open at the same time
 constexpr std::size_t kReadSize = 512 << 10;
+constexpr std::size_t kMaxOthers = 1024;  // names of what isn't a file, held at each depth
 
 // Packs libarchive's small writes into the pipe's blocks.
 struct Packer {
@@ -100,8 +103,37 @@ class TarCreator {
 
   void children(int directory, const std::string& prefix, int depth) {
     if (depth > kMaxArchiveDepth) throw Error(ErrorKind::invalid, "'" + prefix + "' is nested too deeply");
-    for_each_entry(directory, prefix, [&](const char* name) { child(directory, name, prefix + name, depth); });
+    // Files of the same directory together, and before what is below it: reading ahead then never holds more than one batch.
+    std::vector<std::string> others;
+    for_each_entry(directory, prefix, [&](const char* name, unsigned char type) {
+      if (type == DT_REG) ahead_.add(name);
+      else others.emplace_back(name);
+      if (ahead_.full() || others.size() == kMaxOthers) batch(directory, prefix, others, depth);
+    });
+    batch(directory, prefix, others, depth);
   }
+
+  void batch(int directory, const std::string& prefix, std::vector<std::string>& others, int depth) {
+    ahead_.use_all(directory, [&](const ReadAhead::File& file) { regular_file(directory, file, prefix + file.name); });
+    for (const auto& name : others) child(directory, name.c_str(), prefix + name, depth);
+    others.clear();
+  }
+
+  void regular_file(int directory, const ReadAhead::File& file, const std::string& path) {
+    if (file.error == ENOENT || is_other_by_now(file.error)) return;
+    if (file.error != 0) throw SysError("open '" + path + "'", file.error);
+    if (!S_ISREG(file.status.st_mode)) return;
+    if (!file.loaded) return member(path, file.status, file.fd.get(), directory, file.name.c_str());
+    if (file.status.st_nlink > 1 && wrote_as_link(path, file.status)) return;
+    begin(path, file.status);
+    if (file.has_xattrs) add_xattrs(file.fd.get(), true);
+    archive_entry_set_size(entry_.get(), file.status.st_size);
+    check(archive_write_header(writer_.get(), entry_.get()));
+    data(file.content.data(), file.content.size());
+  }
+
+  // A link, a directory or a socket where a file was when its directory was read.
+  static bool is_other_by_now(int error) { return error == ELOOP || error == ENOTDIR || error == ENXIO; }
 
   void child(int directory, const char* name, const std::string& path, int depth) {
     struct stat status {};
@@ -116,7 +148,7 @@ class TarCreator {
     if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) {
       const int type = S_ISDIR(status.st_mode) ? O_DIRECTORY : O_NONBLOCK;
       fd.reset(::openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | type));
-      if (!fd && (errno == ENOENT || errno == ELOOP || errno == ENOTDIR)) return;  // it is something else by now
+      if (!fd && (errno == ENOENT || is_other_by_now(errno))) return;
       if (!fd) throw SysError("open '" + path + "'");
       if (::fstat(fd.get(), &status) != 0) throw SysError("stat '" + path + "'");
     }
@@ -248,6 +280,7 @@ class TarCreator {
   ArchiveWriter writer_;
   ArchiveEntry entry_;
   std::vector<char> buffer_;
+  ReadAhead ahead_;
   std::map<std::pair<dev_t, ino_t>, Names> names_;
 };
 
