@@ -1,6 +1,7 @@
 #include "common/config/canonical.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,9 +65,11 @@ std::string directory(const std::string& value) {
 
 std::string file(const std::string& value) {
   std::error_code ignored;
-  if (value.empty() || ::access(value.c_str(), F_OK) != 0) throw problem(value, "does not exist or can't be reached");
+  // With the rights that an open() would have: a service may have a capability where its user has none.
+  const auto may = [&](int mode) { return ::faccessat(AT_FDCWD, value.c_str(), mode, AT_EACCESS) == 0; };
+  if (value.empty() || !may(F_OK)) throw problem(value, "does not exist or can't be reached");
   if (fs::is_directory(value, ignored)) throw problem(value, "is a directory, not a file");
-  if (::access(value.c_str(), R_OK) != 0) throw problem(value, "can't be read");
+  if (!may(R_OK)) throw problem(value, "can't be read");
   return absolute(value);
 }
 
