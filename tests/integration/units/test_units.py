@@ -60,6 +60,6 @@ def test_stopping_garden_kills_no_container(units):
 def test_a_sockets_unit(units, name, path, fd):
     socket = read(units / f"{name}.socket")["Socket"]
     assert socket["ListenStream"] == f"/run/concourse-worker/{path}"
-    assert (socket["FileDescriptorName"], socket["SocketMode"]) == (fd, "0600")
+    assert (socket["FileDescriptorName"], socket["SocketMode"], socket["SocketGroup"]) == (fd, "0660", "concourse-worker")
     service = read(units / socket["Service"])
     assert f"{name}.socket" in service["Unit"]["Requires"].split()
