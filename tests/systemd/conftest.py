@@ -1,0 +1,87 @@
+"""One booted machine for all tests of this level, with the package installed. What fails shows the machine's journal."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness.hub import TestHub
+from harness.install import REPOSITORY
+from harness.machine import Machine
+from harness.wait import wait_until
+from installed import NAME, SERVICES, TARGET, configure
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """In place of the general one: a machine that lives through all tests changes all the time. The end is looked at twice: by the
+    last tests, inside, and by nothing_left_of_the_session, outside."""
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and "machine" in getattr(item, "funcargs", {}):
+        report.sections.append(("journal of the machine", item.funcargs["machine"].journal(lines=80)))
+
+
+@pytest.fixture(scope="session")
+def tree():
+    """The Debian tree; scripts/test makes it."""
+    for program in ("systemd-nspawn", "nsenter"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    path = Path(os.environ.get("CONCOURSE_DEBIAN_TREE", REPOSITORY / "build/debian"))
+    if not (path / ".made-of").exists():
+        pytest.skip(f"no Debian tree in {path}: tests/debian-tree {path} makes it")
+    return path
+
+
+@pytest.fixture(scope="session")
+def package():
+    """The newest package that cpack has made."""
+    directory = Path(os.environ.get("CONCOURSE_PACKAGES", REPOSITORY / "build/dev/package"))
+    found = sorted(directory.glob("concourse-worker_*.deb"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        pytest.skip(f"no package in {directory}: cpack in the build directory makes it")
+    return found[-1]
+
+
+@pytest.fixture(scope="session")
+def place(disk):
+    path = Path(tempfile.mkdtemp(prefix="machine-", dir=disk))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def hub(sandboxed, place, resource_types):
+    with TestHub(place / "hub", resource_types) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="session")
+def machine(sandboxed, tree, package, place, hub):
+    """Booted, the package installed and configured for the hub, nothing started."""
+    (place / "work").mkdir()
+    with Machine(tree, place, place / "work") as machine:
+        shutil.copy(package, machine.root / "root/worker.deb")
+        machine.install_log = machine.output("dpkg", "-i", "/root/worker.deb")
+        machine.settings = (machine.root / "etc/concourse/worker.env").read_text()
+        shutil.copytree(hub.keys, machine.root / "etc/concourse/keys")
+        shutil.copytree(hub.resource_types, machine.root / "opt/resource-types")
+        configure(machine, hub)
+        yield machine
+
+
+@pytest.fixture
+def target(machine, hub):
+    """All services up and the worker registered."""
+    machine.run("systemctl", "start", TARGET)
+    hub.wait_state(NAME, "running")
+    wait_until(lambda: machine.active(*SERVICES) == SERVICES, "all services to be up")
+    return machine
