@@ -5,6 +5,7 @@
 #include "common/base/error.hpp"
 #include "common/daemon/log.hpp"
 #include "services/baggageclaim/disk/beneath.hpp"
+#include "services/baggageclaim/disk/mounts.hpp"
 #include "services/baggageclaim/handle.hpp"
 #include "services/baggageclaim/metadata.hpp"
 #include "services/baggageclaim/stream/stream_in.hpp"
@@ -140,6 +141,7 @@ class Recovery {
     try {
       const auto place = filesystem_.quarantine(handle, reason);
       report_.quarantined.push_back(handle);
+      unmount_all(place / kDataDirectory, /*lazy=*/true);  // so that whoever has looked at it can remove it
       log::error("volume quarantined", {{"handle", handle}, {"reason", reason}, {"place", place.string()}});
     } catch (const Error& e) {
       log::error("broken volume left where it is", {{"handle", handle}, {"reason", reason}, {"error", e.what()}});

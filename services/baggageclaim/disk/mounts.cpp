@@ -30,7 +30,7 @@ void attach_mount(int detached_mount, const std::filesystem::path& point) {
 
 bool unmount(const std::filesystem::path& point, bool lazy) {
   if (::umount2(point.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0) return true;
-  if (errno == EINVAL || errno == ENOENT) return false;
+  if (errno == EINVAL || errno == ENOENT || errno == ENOTDIR) return false;
   throw SysError("unmount '" + point.string() + "'");
 }
 

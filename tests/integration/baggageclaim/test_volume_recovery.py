@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -115,7 +116,8 @@ def test_one_bad_record_stops_nothing(server, api):
         assert server.layer("torn").exists()
     server.restart()
     check(api, expected)
-    subprocess.run(["umount", *(server.volumes_dir / "quarantine").glob("*/volume")], capture_output=True, check=False)
+    assert "quarantine" not in open("/proc/self/mounts").read()
+    shutil.rmtree(server.volumes_dir / "quarantine")
 
 
 def test_flags_that_a_power_loss_has_torn_come_from_the_record(server, api):
