@@ -21,6 +21,7 @@ int main() {
   ::prctl(PR_SET_DUMPABLE, 0);
   ::umask(022);
   ::fcntl(concourse::init_wire::kSocketFd, F_SETFD, FD_CLOEXEC);
+  ::close_range(concourse::init_wire::kSocketFd + 1, ~0U, 0);  // whatever the OCI runtime has left open
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);

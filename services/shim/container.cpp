@@ -15,6 +15,7 @@ namespace concourse::shim {
 
 namespace {
 constexpr auto kRemoveLimit = std::chrono::seconds(60);
+constexpr auto kStopLimit = std::chrono::seconds(20);  // twice what processes get to stop in
 }
 
 Container::Container(EventLoop& loop, std::filesystem::path dir)
@@ -37,6 +38,11 @@ UniqueFd Container::start() {
     auto network = os::open_file("/proc/self/fd/" + std::to_string(proc_.get()) + "/ns/net", O_RDONLY);
     // One that breaks the protocol is not concourse-init any more, and wouldn't end because we hang up.
     processes_.on_container_gone([this](const std::string&) { kill_init(); });
+    // Its end of the socket may live on in other hands; its own end is what counts.
+    loop_.watch(pidfd_.get(), EPOLLIN, [this](std::uint32_t) {
+      loop_.unwatch(pidfd_.get());
+      processes_.init().ended();
+    });
     processes_.init().open(std::move(ours), processes_, deadline);
     processes_.oom_watch().start();
     return network;
@@ -70,7 +76,10 @@ void Container::destroy(std::function<void(const std::string* error)> done) {
       remove(done);
     });
     processes_.init().quit();
+    kill_init();
   });
+  // An init that doesn't say when its processes are gone ends with all of them.
+  loop_.after(kStopLimit, [this] { kill_init(); });
 }
 
 void Container::kill_init() { ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0); }

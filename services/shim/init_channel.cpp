@@ -20,6 +20,7 @@ namespace concourse::shim {
 namespace {
 
 constexpr int kMessagesAtOnce = 64;
+constexpr int kMessagesInFlight = 1024;  // more than the socket holds
 
 using init_wire::Event;
 using init_wire::Failure;
@@ -83,7 +84,7 @@ void InitChannel::open(UniqueFd socket, InitEvents& events, Deadline deadline) {
     throw Error(ErrorKind::internal, "the container's init did not say hello");
   socket_ = std::move(socket);
   events_ = &events;
-  loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { read(); });
+  loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { read(kMessagesAtOnce); });
 }
 
 void InitChannel::send(const Request& request, const int* fds, std::size_t count) {
@@ -134,9 +135,14 @@ void InitChannel::tell(Order order, std::uint32_t token, std::int32_t value) {
   }
 }
 
-void InitChannel::read() {
+void InitChannel::ended() {
+  read(kMessagesInFlight);
+  if (is_open()) gone("the container's init has ended");
+}
+
+void InitChannel::read(int at_most) {
   // One that never stops talking must not keep us from Garden and the clients.
-  for (int i = 0; is_open() && i < kMessagesAtOnce; ++i) {
+  for (int i = 0; is_open() && i < at_most; ++i) {
     Report report{};
     UniqueFd fd;
     ssize_t n = 0;

@@ -32,6 +32,8 @@ class InitChannel {
 
   // Takes over the socket once the init has said hello. Throws Error if it doesn't before the deadline.
   void open(UniqueFd socket, InitEvents& events, Deadline deadline);
+  // The init's process has ended: what it said before is heard, then init_gone follows.
+  void ended();
   bool is_open() const { return static_cast<bool>(socket_); }
 
   // Descriptors are borrowed; none for a process with a terminal. Throws SysError when the init can't be reached; one that
@@ -45,7 +47,7 @@ class InitChannel {
  private:
   void tell(init_wire::Order order, std::uint32_t token, std::int32_t value);
   void send(const init_wire::Request& request, const int* fds, std::size_t count);
-  void read();
+  void read(int at_most);
   void dispatch(const init_wire::Report& report, UniqueFd fd);
   void gone(const std::string& why);
 
