@@ -1,9 +1,8 @@
 #include "services/garden/container_spec.hpp"
 
-#include <filesystem>
-
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "services/garden/rootfs.hpp"
 
 namespace concourse::garden {
 
@@ -30,14 +29,6 @@ const Json& array_field(const Json& json, std::string_view key) {
   return *field;
 }
 
-// What a bind mount must leave alone: the root, and where the runtime and we put what the container is made of. Mounts go on
-// top of each other, and a volume in one of these places would decide what pid 1 is, or what the runtime writes to.
-bool is_taken(const std::string& destination) {
-  auto plain = std::filesystem::path(destination).lexically_normal().string();
-  while (plain.size() > 1 && plain.ends_with('/')) plain.pop_back();
-  return plain == "/" || plain == "/dev" || plain == "/dev/concourse-init" || plain == "/proc" || plain.starts_with("/proc/");
-}
-
 bool has_nul(const std::string& path) { return path.find('\0') != std::string::npos; }
 
 // The web escapes the path as a URL's; the Go backend never undoes it. A path that doesn't decode is taken as it is.
@@ -58,7 +49,7 @@ BindMount parse_bind_mount(const Json& json) {
   if (mount.source.empty() || mount.destination.empty()) throw bad("src and dst must not be empty");
   if (!mount.source.starts_with('/') || !mount.destination.starts_with('/')) throw bad("src and dst must be absolute");
   if (has_nul(mount.source) || has_nul(mount.destination)) throw bad("src and dst must not have a NUL byte");
-  if (is_taken(mount.destination))
+  if (is_the_containers_own(mount.destination))
     throw bad("bind mount destination '" + mount.destination + "' is the container's own: mount below another directory");
   const auto mode = int_field(json, "mode"), origin = int_field(json, "origin");
   if (mode != 0 && mode != 1) throw bad("unknown bind mount mode " + std::to_string(mode));

@@ -9,6 +9,7 @@
 #include "common/protocol/shim.hpp"
 #include "services/garden/errors.hpp"
 #include "services/garden/paths.hpp"
+#include "services/garden/rootfs.hpp"
 
 namespace concourse::garden {
 
@@ -56,6 +57,7 @@ std::string ContainerStore::create(ContainerSpec spec) {
   const auto handle = spec.handle;
   check_directory(spec.rootfs, "rootfs");
   for (const auto& mount : spec.bind_mounts) check_directory(mount.source, "bind mount source");
+  check_rootfs(spec);
   reserve(handle);
   ScopeExit forget([&] { release(handle); });
 
