@@ -38,8 +38,13 @@ Json mounts(const ContainerSpec& spec, const Machine& machine, const std::filesy
   return list;
 }
 
+// Asked for, and not ignored.
+bool is_privileged_at_all(const ContainerSpec& spec, const Machine& machine) {
+  return spec.privileged && machine.privileged_mode != PrivilegedMode::ignore;
+}
+
 Json resources(const ContainerSpec& spec, const Machine& machine) {
-  Json r = {{"devices", device_rules(spec.privileged)}};
+  Json r = {{"devices", device_rules(is_privileged_at_all(spec, machine))}};
   const auto shares = spec.limits.cpu_weight != 0 ? spec.limits.cpu_weight : spec.limits.cpu_shares;
   if (shares != 0) r["cpu"] = {{"shares", shares}};
   if (spec.limits.memory_bytes != 0) {
@@ -64,7 +69,7 @@ Json linux_part(const ContainerSpec& spec, const Machine& machine) {
   Json namespaces = Json::array();
   for (const char* type : {"pid", "ipc", "uts", "mount", "network"}) namespaces.push_back({{"type", type}});
   Json part = {{"cgroupsPath", machine.cgroup_parent + "/" + spec.handle}, {"resources", resources(spec, machine)}};
-  if (spec.privileged) part["devices"] = Json::array({fuse_device()});
+  if (is_privileged_at_all(spec, machine)) part["devices"] = Json::array({fuse_device()});
   if (!full) {
     namespaces.push_back({{"type", "user"}});
     if (machine.cgroup_namespace) namespaces.push_back({{"type", "cgroup"}});

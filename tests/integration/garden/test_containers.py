@@ -100,7 +100,7 @@ def test_privileged_modes_that_keep_the_hosts_root_away(make_garden, own_rootfs,
     assert in_container(api, handle, "grep CapEff /proc/self/status").split()[1] == capabilities
     assert "4294967294" in in_container(api, handle, "cat /proc/self/uid_map")
     assert (api.output(handle, "sh", "-c", "mkdir -p /mnt && mount -t tmpfs none /mnt")[0] == 0) is mounts
-    assert in_container(api, handle, "stat -c %t:%T /dev/fuse").strip() == "a:e5"
+    assert (in_container(api, handle, "stat -c %t:%T /dev/fuse 2>/dev/null || true").strip() == "a:e5") is mounts
 
 
 def test_bind_mounts_are_writable_only_when_asked(api, own_rootfs, scratch):
