@@ -13,7 +13,7 @@ from harness.baggageclaim import files_of, tar_of
 from harness.baggageclaim_server import LAST_ID
 from harness.http import HttpError, StatusError
 
-HANDLES = [f"v{number}" for number in range(8)]
+HANDLES = 8  # of one player
 NAMES = ["a", "b", "d/a", "d/b", "d/e/f", "z"]
 # What a connection that is cut off looks like.
 CUT_OFF = (ConnectionError, HttpError, OSError)
@@ -31,8 +31,11 @@ class Model:
 
 
 class Player:
-    def __init__(self, server, seed, log=print):
+    """Plays with the handles that begin with `prefix`, and copies from `shared` too, {handle: volume} that nobody changes."""
+
+    def __init__(self, server, seed, log=print, prefix="v", shared=None):
         self.server, self.random, self.log = server, random.Random(seed), log
+        self.handles, self.shared = [f"{prefix}{number}" for number in range(HANDLES)], shared or {}
         self.model = Model()
         self.count = 0
 
@@ -63,7 +66,7 @@ class Player:
         return b"%d-" % self.count + self.random.randbytes(self.random.choice([0, 10, 5000, 300_000]))
 
     def create(self):
-        handle, privileged = self.random.choice(HANDLES), self.random.random() < 0.3
+        handle, privileged = self.random.choice(self.handles), self.random.random() < 0.3
         properties = {"n": str(self.count)}
         taken = handle in self.model.volumes or self.model.has_children(handle)
 
@@ -74,13 +77,15 @@ class Player:
         return (f"create {handle}", lambda: self.server.api.create("empty", handle, privileged=privileged, properties=properties), None if taken else change)
 
     def copy(self):
-        parent, handle, privileged = self.some(), self.random.choice(HANDLES), self.random.random() < 0.3
-        taken = handle in self.model.volumes or self.model.has_children(handle) or parent not in self.model.volumes
+        parent = self.random.choice(sorted({**self.model.volumes, **self.shared}) or ["nobody"])
+        handle, privileged = self.random.choice(self.handles), self.random.random() < 0.3
+        taken = handle in self.model.volumes or self.model.has_children(handle) or parent not in {**self.model.volumes, **self.shared}
 
         def change(model):
-            model.volumes[handle] = {"privileged": privileged, "properties": None, "files": dict(model.volumes[parent]["files"])}
+            files = {**model.volumes, **self.shared}[parent]["files"]
+            model.volumes[handle] = {"privileged": privileged, "properties": None, "files": dict(files)}
             # Only overlays lie on their parents.
-            model.lies_on[handle] = [parent, *model.lies_on[parent]] if self.server.driver == "overlay" else []
+            model.lies_on[handle] = [parent, *model.lies_on.get(parent, [])] if self.server.driver == "overlay" else []
 
         return (f"copy {parent} to {handle}", lambda: self.server.api.create({"type": "cow", "volume": parent}, handle, privileged=privileged),
                 None if taken else change)
@@ -202,11 +207,15 @@ class Player:
         assert not self.server.status()["recovered"]["quarantined"], self.server.logged("baggageclaim.volume quarantined")
         if change is None:
             return
+        if words.startswith(("write", "remove")):  # past the server: its death changes nothing
+            change(self.model)
+        else:
+            self.settle(change)
+
+    def settle(self, change):
+        """Learns whether what was under way when the server died has happened."""
         after = copy.deepcopy(self.model)
         change(after)
-        if words.startswith(("write", "remove")):  # past the server: its death changes nothing
-            self.model = after
-            return
         try:
             self.check(after)
             self.model = after
@@ -215,7 +224,7 @@ class Player:
 
     def check(self, model=None):
         model = model or self.model
-        listed = {volume["handle"]: volume for volume in self.server.api.volumes()}
+        listed = {volume["handle"]: volume for volume in self.server.api.volumes() if volume["handle"] in self.handles}
         assert listed.keys() == model.volumes.keys()
         for handle, volume in model.volumes.items():
             assert listed[handle]["privileged"] == volume["privileged"], handle
@@ -228,4 +237,4 @@ class Player:
                 assert os.lstat(path).st_uid == os.lstat(path).st_gid == root, path
             assert not list(self.server.data(handle).rglob(".stream-in*"))
         assert all(count == 1 for count in self.server.mounts().values()), self.server.mounts()
-        assert len(self.server.mounts()) <= len(model.volumes)
+        assert len(self.server.mounts()) <= len(self.server.api.handles())
