@@ -72,7 +72,9 @@ void forbid_new_code() {
   int failed = 0;
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(pkey_mprotect)})
     failed |= seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EACCES), call, 1, code);
-  for (const int call : {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace)})
+  // The last five: our root is chroot's, which holds only those who can't call it again.
+  for (const int call : {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(chroot), SCMP_SYS(pivot_root), SCMP_SYS(mount),
+                         SCMP_SYS(setns), SCMP_SYS(unshare)})
     failed |= seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EACCES), call, 0);
   if (failed != 0 || seccomp_load(filter.get()) != 0) throw Error(ErrorKind::internal, "load a seccomp filter");
 }
@@ -87,6 +89,7 @@ os::User enter_container(int proc, const std::string& user) {
   if (!same_file(user_namespace.get(), "/proc/self/ns/user") && ::setns(user_namespace.get(), CLONE_NEWUSER) != 0)
     throw SysError("enter the container's user namespace");
   if (::fchdir(root.get()) != 0 || ::chroot(".") != 0) throw SysError("enter the container's root");
+  ::close(proc);  // nothing outside the root stays open
   become_root();
 
   const auto found = std::make_unique<os::User>();
