@@ -112,8 +112,10 @@ class Play {
     }
   }
 
-  void end() {
-    ::shutdown(inside_.get(), SHUT_RDWR);
+  // Its process ends, and so does its socket, unless others hold on to that.
+  void end(bool socket_too) {
+    if (socket_too) ::shutdown(inside_.get(), SHUT_RDWR);
+    else table_.init().ended();
     for (int i = 0; table_.container_running(); ++i) {
       fuzz_check(i < 1000, "the end of the init is noticed");
       pump();
@@ -241,19 +243,21 @@ std::vector<std::string> concourse::testing::fuzz_seeds() {
           script({kProper, kRun, 0, kRaw, 10, 1, 2, 3, kPump, 0, kStop, 0}),
           script({kProper, kRun, 0, kReport, 2, 1, 5, kPump, 0, kSay, 4, kPump, 0, kLeave, 0, kReport, 227, 1, 7, kPump, 0}),
           script({0, 1, 0}),
-          script({kProper})};
+          script({kProper}),
+          script({kProper + 8, kRun, 0, kReport, 2, 1, 5, kReport, 4, 1, 3})};
 }
 
 void concourse::testing::fuzz_one(std::string_view input) {
   std::signal(SIGPIPE, SIG_IGN);  // as the shim does
   Script script(input);
   Play play;
-  play.say(script.byte() % 8 != 0 ? hello() : script.take(40));
+  const auto first = script.byte();
+  play.say(first % 8 != 0 ? hello() : script.take(40));
   try {
     play.open();
   } catch (const Error&) {
     return;  // a container that doesn't begin as it should isn't one
   }
   for (std::size_t i = 0; i < kMaxActions && script.more(); ++i) play.act(script);
-  play.end();
+  play.end(first % 16 < 8);
 }
