@@ -135,8 +135,9 @@ i=0
 while [ $i -lt 60 ]; do
   for p in /proc/[0-9]*; do
     [ "$p" = /proc/$$ ] && continue
-    case $(readlink $p/exe) in /bin/*|"") continue;; esac
-    echo "seen $(readlink $p/exe)"
+    exe=$(readlink $p/exe)
+    case $exe in /bin/*|"") continue;; esac
+    echo "seen $exe"
     (echo '#!/bin/sh' > $p/exe) 2>/dev/null && echo WRITTEN $p
     (exec 7<$p/exe && echo '#!/bin/sh' > /proc/self/fd/7) 2>/dev/null && echo WRITTEN again
   done
@@ -190,6 +191,27 @@ def test_no_working_directory_is_outside_the_root(api, host, image, privileged):
                 continue
             assert b"the host's" not in out, place
             assert set(out.decode().split()) <= entries | {"/"}, (place, out, err)
+        host.check()
+
+
+@pytest.mark.parametrize("privileged", [False, True])
+def test_no_file_outside_the_root_is_streamed(api, host, image, privileged):
+    up = "/.." * 12
+    places = [f"/proc/{who}/fd/{number}{rest}" for who in ("self", "1", "thread-self") for number in range(6) for rest in ("/", f"{up}{host.directory}/")]
+    places += [f"/proc/1/root{up}{host.directory}/", f"/proc/1/cwd{up}{host.directory}/", f"{up}{host.directory}/", "/link/", "/up/"]
+    root = image({"/link": ("link", str(host.directory)), "/up": ("link", up.strip("/") + str(host.directory))}, privileged)
+    archive = BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        member = tarfile.TarInfo("secret")
+        member.size = 4
+        tar.addfile(member, BytesIO(b"evil"))
+    with container_of(api, root, privileged=privileged) as handle:
+        for place in places:
+            assert b"the host's" not in api.request("GET", f"/containers/{handle}/files?source={place}").body, place
+            try:
+                api.call("PUT", f"/containers/{handle}/files?destination={place}", pieces=[archive.getvalue()])
+            except (StatusError, HttpError, OSError):
+                pass  # it needn't be possible
         host.check()
 
 
