@@ -99,7 +99,7 @@ void mutate(std::string& input, const std::string& other, Random& random) {
   if (input.size() > kMaxInput) input.resize(kMaxInput);
 }
 
-int fuzz(std::uint64_t runs, std::uint64_t seed, std::chrono::seconds limit) {
+int run_mutations(std::uint64_t runs, std::uint64_t seed, std::chrono::seconds limit) {
   const auto seeds = concourse::testing::fuzz_seeds();
   for (const auto& input : seeds) run(input);
   Random random(seed);
@@ -147,5 +147,5 @@ int main(int argc, char** argv) {
       files = true;
     }
   }
-  return files ? 0 : fuzz(runs, seed, std::chrono::seconds(seconds));
+  return files ? 0 : run_mutations(runs, seed, std::chrono::seconds(seconds));
 }

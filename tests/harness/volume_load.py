@@ -57,7 +57,7 @@ class Crowd:
                 do()
             except StatusError as error:
                 if change is not None:
-                    failures.append(f"{words} was refused: {error}")
+                    failures.append(f"{words} was refused: {error} {self.server.logged('baggageclaim.request failed')}")
                     return
             except CUT_OFF as error:
                 if not self.killed:

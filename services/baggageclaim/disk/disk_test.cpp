@@ -110,6 +110,14 @@ TEST_CASE("copy: as cp -a") {
   CHECK(S_ISREG(lstat_of(followed.path / "link").st_mode));
 }
 
+TEST_CASE("copy: never into itself") {
+  const TempDir dir;
+  dir.write("a/file");
+  fs::create_directories(dir.path / "z/target");
+  const auto target = os::open_file(dir.path / "z/target", O_RDONLY | O_DIRECTORY);
+  CHECK_THROWS_WITH_AS(copy_tree(dir.open().get(), target.get(), {}), "'./z/target' would be copied into itself", Error);
+}
+
 TEST_CASE("copy: stops when told, and names what it can't copy") {
   const TempDir from, to;
   from.write("a/b");

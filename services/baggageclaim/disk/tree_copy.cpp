@@ -23,12 +23,16 @@ constexpr int kMaxCopyDepth = 1000;  // directories open at the same time; also 
 
 class TreeCopy {
  public:
-  TreeCopy(int target_root, const CopyOptions& options) : target_root_(target_root), options_(options) {}
+  TreeCopy(int target_root, const CopyOptions& options) : target_root_(target_root), options_(options) {
+    if (::fstat(target_root, &target_status_) != 0) throw SysError("stat the copy");
+  }
 
   void directory(int source, int target, const std::string& path) {
     if (++depth_ > kMaxCopyDepth) throw Error(ErrorKind::invalid, "'" + path + "' is nested too deeply");
     struct stat status {};
     if (::fstat(source, &status) != 0) throw SysError("stat '" + path + "'");
+    if (status.st_dev == target_status_.st_dev && status.st_ino == target_status_.st_ino)
+      throw Error(ErrorKind::invalid, "'" + path + "' would be copied into itself");
     for_each_entry(source, path, [&](const char* name) {
       if (options_.stop.stop_requested()) throw Error(ErrorKind::cancelled, "copy cancelled");
       copy_entry(source, target, name, path + "/" + name);
@@ -125,6 +129,7 @@ class TreeCopy {
 
   const int target_root_;
   const CopyOptions& options_;
+  struct stat target_status_ {};
   int depth_ = 0;
   std::map<std::pair<dev_t, ino_t>, std::string> copies_;  // files with several names: the first copy's path
 };

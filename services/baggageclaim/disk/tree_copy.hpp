@@ -18,7 +18,7 @@ struct CopyOptions {
 
 // Copies what is in the directory `source` into the directory `target`, which becomes like it: owners, modes, times, extended
 // attributes, hard links and holes are kept (of a directory that is `target` itself too). Sockets are left out.
-// Throws SysError naming the entry; Error(cancelled) when stopped.
+// Throws SysError naming the entry; Error(cancelled) when stopped; Error(invalid) if `target` lies in `source`.
 void copy_tree(int source, int target, const CopyOptions& options);
 
 }  // namespace concourse::baggageclaim

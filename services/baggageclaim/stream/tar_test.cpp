@@ -123,6 +123,42 @@ TEST_CASE("tar: a tree comes back as it was") {
   CHECK(::getxattr((to.path / "file").c_str(), "trusted.secret", value, sizeof value) == -1);
 }
 
+TEST_CASE("tar: of many files in one directory none is mistaken for another") {
+  const TempDir from, to;
+  const auto content = [](int i) { return std::to_string(i) + std::string(static_cast<std::size_t>(i) * 97 % 40'000, 'c'); };
+  constexpr int kFiles = 700;
+  for (int i = 0; i < kFiles; ++i) from.write("d/f" + std::to_string(i), content(i));
+  for (int i = 0; i < 30; ++i) from.write("d/s" + std::to_string(i) + "/f", content(i));
+  for (int i = 0; i < kFiles; i += 50)
+    fs::create_hard_link(from.path / "d" / ("f" + std::to_string(i)), from.path / "d" / ("h" + std::to_string(i)));
+  CHECK(::setxattr((from.path / "d/f7").c_str(), "user.note", "7", 1, 0) == 0);
+  fs::resize_file(from.path / "d/f8", 30'000);  // with a hole at its end
+
+  extract(to, archive_of(from));
+
+  CHECK(os::list_directory(to.path / "d") == os::list_directory(from.path / "d"));
+  for (int i = 0; i < kFiles; ++i)
+    if (i != 8) CHECK((os::read_file(to.path / "d" / ("f" + std::to_string(i))) == content(i)));
+  for (int i = 0; i < 30; ++i) CHECK((os::read_file(to.path / "d" / ("s" + std::to_string(i)) / "f") == content(i)));
+  for (int i = 0; i < kFiles; i += 50)
+    CHECK(lstat_of(to.path / "d" / ("f" + std::to_string(i))).st_ino == lstat_of(to.path / "d" / ("h" + std::to_string(i))).st_ino);
+  char value[2];
+  CHECK(::getxattr((to.path / "d/f7").c_str(), "user.note", value, sizeof value) == 1);
+  CHECK(::getxattr((to.path / "d/f6").c_str(), "user.note", value, sizeof value) == -1);
+  CHECK(os::read_file(to.path / "d/f8")->size() == 30'000);
+}
+
+TEST_CASE("tar: a reader that goes while files are read ahead ends the archiver") {
+  const TempDir from;
+  for (int i = 0; i < 500; ++i) from.write("f" + std::to_string(i), std::string(30'000, 'x'));
+  class Gone : public ByteSink {
+   public:
+    void write(std::string_view) override { throw Error(ErrorKind::cancelled, "gone"); }
+    void finish() override {}
+  } gone;
+  CHECK_THROWS_WITH_AS(stream_out(open_tar_source(from.open().get(), ""), IdView::plain(), Encoding::raw, gone), "gone", Error);
+}
+
 TEST_CASE("tar: holes stay holes") {
   const TempDir from, to;
   from.write("sparse", "");
