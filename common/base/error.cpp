@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/base/strings.hpp"
+
 namespace concourse {
 
 namespace {
@@ -36,6 +38,13 @@ SysError::SysError(const std::string& what) : SysError(what, errno) {}
 
 SysError::SysError(const std::string& what, int error_number)
     : Error(kind_of(error_number), what + ": " + errno_text(error_number)), errno_(error_number) {}
+
+Problems::Problems(ErrorKind kind, std::vector<std::string> each) : Error(kind, join(each, "; ")), each_(std::move(each)) {}
+
+std::vector<std::string> problems_of(const Error& e) {
+  const auto* several = dynamic_cast<const Problems*>(&e);
+  return several != nullptr ? several->each() : std::vector<std::string>{e.what()};
+}
 
 Error with_context(std::string_view context, const Error& cause) {
   return Error(cause.kind(), std::string(context) + ": " + cause.what());

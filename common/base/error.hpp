@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace concourse {
 
@@ -43,6 +44,19 @@ class SysError : public Error {
  private:
   int errno_;
 };
+
+// Several things that are wrong at once: what() is one line with all of them, each() has them one by one.
+class Problems : public Error {
+ public:
+  Problems(ErrorKind kind, std::vector<std::string> each);
+  const std::vector<std::string>& each() const noexcept { return each_; }
+
+ private:
+  std::vector<std::string> each_;
+};
+
+// What is wrong according to `e`, one by one.
+std::vector<std::string> problems_of(const Error& e);
 
 // The same error with `context: ` put in front of its message; kind kept.
 Error with_context(std::string_view context, const Error& cause);

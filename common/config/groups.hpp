@@ -8,8 +8,11 @@
 
 namespace concourse::config {
 
+// The flag with which a program checks its settings, says everything that is wrong with them, one line each, and ends.
+inline constexpr const char* kCheckConfig = "check-config";
+
 Group log_group();            // log-level, log-format: every program that logs
-Group common_group();         // runtime-dir and log_group: every service
+Group common_group();         // runtime-dir, check-config and log_group: every service
 Group work_dir_group();       // work-dir: every service with state
 Group worker_group();         // name, tag, team, proxies, sweepers, rebalance, drain, resource-types …: the beacon
 Group garden_listen_group();  // bind-ip, bind-port, external-garden-url, debug-bind-*

@@ -14,8 +14,6 @@ namespace concourse::config {
 
 namespace {
 
-Error problem(const std::string& text) { return Error(ErrorKind::usage, text); }
-
 class Parser {
  public:
   Parser(const Program& program, bool words_allowed) : words_allowed_(words_allowed) {
@@ -81,7 +79,7 @@ class Parser {
     }
   }
 
-  Values finish() {
+  Values finish(std::vector<std::string>& problems) {
     for (const auto& [name, option] : options_) {
       const auto& entry = values_.entries_.at(name);
       if (option->required && entry.values.empty() && !attempted_.contains(name))
@@ -91,7 +89,7 @@ class Parser {
         values_.warnings.push_back((entry.source == Source::environment ? variable_of(*option) : "--" + name) +
                                    " has no effect: " + std::string(option->instead));
     }
-    if (!problems_.empty()) throw problem(join(problems_, "; "));
+    problems.insert(problems.end(), problems_.begin(), problems_.end());
     return std::move(values_);
   }
 
@@ -147,9 +145,18 @@ Environment current_environment() {
 
 Values parse(const Program& program, const std::vector<std::string>& arguments, const Environment& environment,
              bool words_allowed) {
+  std::vector<std::string> problems;
+  auto values = parse(program, arguments, environment, words_allowed, problems);
+  if (!problems.empty()) throw Problems(ErrorKind::usage, std::move(problems));
+  return values;
+}
+
+Values parse(const Program& program, const std::vector<std::string>& arguments, const Environment& environment, bool words_allowed,
+             std::vector<std::string>& problems) {
   Parser parser(program, words_allowed);
   for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
     if (arguments[i] == "--help" || arguments[i] == "-h") std::fputs(help_text(program).c_str(), stdout);
+    else if (arguments[i] == "--man-page") std::fputs(man_page(program).c_str(), stdout);
     // The peer's worker has a hidden flag of that name with a value; the question for the version is the bare word.
     else if (arguments[i] == "--version" && (i + 1 == arguments.size() || !parser.knows("version"))) std::printf("%s\n", kVersion);
     else continue;
@@ -157,7 +164,7 @@ Values parse(const Program& program, const std::vector<std::string>& arguments, 
   }
   parser.read_arguments(arguments);
   parser.read_environment(environment);
-  return parser.finish();
+  return parser.finish(problems);
 }
 
 }  // namespace concourse::config

@@ -13,17 +13,24 @@ namespace concourse::config {
 using Environment = std::map<std::string, std::string>;
 Environment current_environment();
 
-// Throws Error(usage) with one line that names the flag, and the variable where the value came from one. All problems are
-// gathered: several are joined by "; ". `words_allowed`: whether words that are no flags are kept or refused.
-// After --help prints the help text to stdout and throws HelpShown; --version likewise.
+// Throws Problems(usage): each names the flag, and the variable where the value came from one. `words_allowed`: whether words that
+// are no flags are kept or refused. After --help prints the help text to stdout and throws HelpShown; --version and --man-page
+// likewise.
 Values parse(const Program& program, const std::vector<std::string>& arguments, const Environment& environment,
              bool words_allowed = false);
+
+// The same, but adds to `problems` instead of throwing: an option with a wrong value then has its default.
+Values parse(const Program& program, const std::vector<std::string>& arguments, const Environment& environment, bool words_allowed,
+             std::vector<std::string>& problems);
 
 // The name of an option's environment variable; empty if it has none.
 std::string variable_of(const Option& option);
 
 // The help text: groups as headings, each flag with its default and variable, then the example.
 std::string help_text(const Program& program);
+
+// The manual page, in roff's man macros: the same table.
+std::string man_page(const Program& program);
 
 // Go's time.ParseDuration and its inverse in Go's form ("1h30m0s"). Throws Error(invalid).
 Duration parse_duration(std::string_view text);

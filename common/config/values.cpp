@@ -39,6 +39,17 @@ std::vector<std::string> Values::to_arguments(const std::vector<Group>& groups) 
   return arguments;
 }
 
+std::vector<std::string> Values::effective(const std::vector<Group>& groups, Source source) const {
+  std::vector<std::string> settings;
+  for (const auto& group : groups)
+    for (const auto& option : group.options) {
+      const auto& e = entry(option.name);
+      if (e.source != source || e.values.empty() || !option.instead.empty()) continue;
+      settings.push_back(std::string(option.name) + "=" + (option.secret ? "…" : join(e.values, ",")));
+    }
+  return settings;
+}
+
 std::vector<std::string> Values::to_environment(const std::vector<Group>& groups) const {
   std::vector<std::string> variables;
   for (const auto& group : groups)

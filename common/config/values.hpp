@@ -36,6 +36,9 @@ class Values {
   std::vector<std::string> to_arguments(const std::vector<Group>& groups) const;
   std::vector<std::string> to_environment(const std::vector<Group>& groups) const;
 
+  // "name=value" of every option that has a value from `source`, for the log. Of secret ones only that they are set.
+  std::vector<std::string> effective(const std::vector<Group>& groups, Source source) const;
+
   struct Entry {
     std::vector<std::string> values;  // one for a scalar
     Source source = Source::fallback;

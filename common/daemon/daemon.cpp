@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "common/base/error.hpp"
+#include "common/config/groups.hpp"
 #include "common/daemon/log.hpp"
 #include "common/daemon/notify.hpp"
 #include "common/os/unix_socket.hpp"
@@ -16,6 +18,10 @@ namespace concourse::daemon {
 
 Context::Context(std::string name, std::vector<std::string> arguments)
     : name_(std::move(name)), arguments_(std::move(arguments)), listeners_(Listeners::inherit()) {}
+
+void Context::checked(const config::Values& values) const {
+  if (values.flag(config::kCheckConfig)) throw config::HelpShown();
+}
 
 void Context::start(std::string_view source, const config::Values& values, const std::filesystem::path& control_path) {
   const auto format = values.text("log-format");
@@ -121,6 +127,11 @@ int run(const std::string& name, int argc, char** argv, const std::function<void
     return ended(context.exit_status());
   } catch (const config::HelpShown&) {
     return 0;
+  } catch (const Problems& e) {
+    if (std::find(argv, argv + argc, std::string("--") + config::kCheckConfig) != argv + argc)
+      for (const auto& problem : e.each()) std::fprintf(stderr, "%s: error: %s\n", name.c_str(), problem.c_str());
+    else return fail(name, e.what(), e.kind() == ErrorKind::usage ? 2 : 1);
+    return ended(2);
   } catch (const Error& e) {
     return fail(name, e.what(), e.kind() == ErrorKind::usage ? 2 : 1);
   } catch (const std::exception& e) {

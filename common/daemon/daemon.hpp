@@ -29,6 +29,9 @@ class Context {
   EventLoop& loop() { return loop_; }
   Listeners& listeners() { return listeners_; }
 
+  // To be called when all settings have been read and found right: the end of a program that was only to check them.
+  void checked(const config::Values& values) const;
+
   // Opens the logs as `source`, starts the control socket (name "control", else `control_path`) with the common commands.
   void start(std::string_view source, const config::Values& values, const std::filesystem::path& control_path);
 

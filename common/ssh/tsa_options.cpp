@@ -47,7 +47,7 @@ TsaOptions TsaOptions::from(const config::Values& values) {
                       "' holds no public key in authorized_keys form; give the file with the TSA's public key (tsa_host_key.pub)");
   });
   attempt("tsa-worker-private-key", [&] { options.private_key = PrivateKey::load(values.text("tsa-worker-private-key")); });
-  if (!problems.empty()) throw Error(ErrorKind::usage, join(problems, "; "));
+  if (!problems.empty()) throw Problems(ErrorKind::usage, std::move(problems));
   return options;
 }
 

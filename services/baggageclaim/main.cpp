@@ -51,6 +51,7 @@ void convert(const Tree& tree) {
 int main(int argc, char** argv) {
   return daemon::run("concourse-baggageclaim", argc, argv, [](daemon::Context& ctx) {
     const auto options = parse_options(ctx.arguments(), config::current_environment());
+    if (!options.standalone) ctx.checked(options.values);
     prepare_process(options);
     // Before the sockets are touched: they may be another server's.
     auto lock = lock_tree(options.paths);

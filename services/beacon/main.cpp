@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   return daemon::run("concourse-beacon", argc, argv, [](daemon::Context& ctx) {
     const auto values = config::parse(beacon::program(), ctx.arguments(), config::current_environment());
     const auto options = beacon::read_options(values);
+    ctx.checked(values);
     raise_descriptor_limit();
     const auto control = protocol::control_socket(options.runtime_dir, "beacon");
     os::make_directories(control.parent_path());

@@ -9,6 +9,7 @@
 #include "common/base/strings.hpp"
 #include "common/config/groups.hpp"
 #include "common/protocol/paths.hpp"
+#include "services/beacon/resource_types.hpp"
 
 namespace concourse::beacon {
 
@@ -103,7 +104,7 @@ Options read_options(const config::Values& values) {
     try {
       step();
     } catch (const Error& e) {
-      problems.emplace_back(e.what());
+      for (auto& problem : problems_of(e)) problems.push_back(std::move(problem));
     }
   };
   attempt([&] { options.tsa = ssh::TsaOptions::from(values); });
@@ -128,8 +129,10 @@ Options read_options(const config::Values& values) {
         throw Error(ErrorKind::usage, "flag --external-garden-url: " + std::string(e.what()));
       }
     });
-  if (!problems.empty()) throw Error(ErrorKind::usage, join(problems, "; "));
   options.resource_types = resource_types_dir(values);
+  // A worker that starts leaves broken ones out and goes on.
+  if (options.resource_types && values.flag(config::kCheckConfig)) attempt([&] { check_resource_types(*options.resource_types); });
+  if (!problems.empty()) throw Problems(ErrorKind::usage, std::move(problems));
   return options;
 }
 

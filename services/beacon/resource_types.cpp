@@ -54,4 +54,12 @@ std::vector<ResourceType> discover_resource_types(const fs::path& dir, const OnB
   return types;
 }
 
+void check_resource_types(const fs::path& dir) {
+  std::vector<std::string> problems;
+  discover_resource_types(dir, [&](const std::string& entry, const std::string& reason) {
+    problems.push_back("resource type '" + (dir / entry).string() + "' would be left out: " + reason);
+  });
+  if (!problems.empty()) throw Problems(ErrorKind::usage, std::move(problems));
+}
+
 }  // namespace concourse::beacon

@@ -17,4 +17,7 @@ using OnBrokenType = std::function<void(const std::string& entry, const std::str
 // that an earlier entry has) is told to `on_broken` and left out: one bad folder must not take the worker from the cluster.
 std::vector<protocol::tsa::ResourceType> discover_resource_types(const std::filesystem::path& dir, const OnBrokenType& on_broken);
 
+// Throws Problems(usage) when there is any such entry.
+void check_resource_types(const std::filesystem::path& dir);
+
 }  // namespace concourse::beacon

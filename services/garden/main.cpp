@@ -3,6 +3,7 @@
 #include <csignal>
 #include <optional>
 
+#include "common/config/groups.hpp"
 #include "common/config/parser.hpp"
 #include "common/daemon/daemon.hpp"
 #include "common/daemon/log.hpp"
@@ -18,6 +19,8 @@ int main(int argc, char** argv) {
   using namespace concourse;
   return daemon::run("concourse-garden", argc, argv, [](daemon::Context& ctx) {
     const auto values = config::parse(garden::program(), ctx.arguments(), config::current_environment());
+    if (values.flag(config::kCheckConfig)) (void)garden::parse_options(values);
+    ctx.checked(values);
     ctx.start("garden", values, protocol::control_socket(values.text("runtime-dir"), "garden"));
     const auto options = garden::parse_options(values);
 

@@ -19,6 +19,7 @@ constexpr std::size_t kMostConnections = 64;  // served at a time; each waits fo
 
 void serve(daemon::Context& ctx) {
   const auto values = config::parse(healthchecker::program(), ctx.arguments(), config::current_environment());
+  ctx.checked(values);
   ctx.start("healthcheck", values, protocol::control_socket(values.text("runtime-dir"), "healthcheck"));
 
   auto listener = ctx.listeners().take_tcp("healthcheck", values.text("healthcheck-bind-ip"), values.port("healthcheck-bind-port"));

@@ -31,7 +31,10 @@ void check_keys(const config::Values& values, Problems& problems) {
   try {
     ssh::TsaOptions::from(values);
   } catch (const Error& e) {
-    problems.push_back(e);
+    for (const auto& problem : problems_of(e))
+      // That it is missing has been said already.
+      if (!values.text("tsa-worker-private-key").empty() || !problem.starts_with("flag --tsa-worker-private-key"))
+        problems.emplace_back(ErrorKind::usage, problem);
   }
 }
 

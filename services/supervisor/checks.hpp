@@ -15,4 +15,9 @@ namespace concourse::supervisor {
 std::vector<Error> check(const config::Values& values, const config::Environment& environment,
                          const std::filesystem::path& programs);
 
+// The rest of what can be checked without starting, for --check-config: what the services think of their settings, whether ports
+// are free and directories can be made. Starts each service's program with --check-config, ten seconds for each.
+std::vector<Error> check_thoroughly(const config::Values& values, const config::Environment& environment,
+                                    const std::filesystem::path& programs);
+
 }  // namespace concourse::supervisor

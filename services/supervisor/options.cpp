@@ -9,14 +9,6 @@ namespace {
 using config::Group;
 using config::Type;
 
-Group supervisor_group() {
-  return {"Supervisor",
-          {{.name = "check-config",
-            .type = Type::boolean,
-            .help = "Check everything that can be checked without starting, say every problem, and exit.",
-            .env = "-"}}};
-}
-
 Group identity_group() {
   return {"Worker",
           {{.name = "name", .help = "Name of the worker.", .required = true},
@@ -26,15 +18,15 @@ Group identity_group() {
 }  // namespace
 
 config::Program worker_program() {
-  return {.name = "concourse worker",
-          .summary = "Runs a Concourse worker and registers it. SIGTERM stops it in place, SIGUSR1 lands it, SIGUSR2 retires it.",
-          .groups = {config::worker_group(), config::work_dir_group(), config::tsa_group(), config::garden_listen_group(),
-                     config::healthcheck_group(), config::runtime_group(), config::garden_group(), config::containerd_group(),
-                     config::containerd_network_group(), config::baggageclaim_group(), config::tracing_group(),
-                     config::common_group(), supervisor_group()},
-          .example =
-              "  concourse worker --work-dir /opt/concourse/worker --tsa-host ci.example.com:2222 \\\n"
-              "    --tsa-public-key tsa_host_key.pub --tsa-worker-private-key worker_key"};
+  return {
+      .name = "concourse worker",
+      .summary = "Runs a Concourse worker and registers it. SIGTERM stops it in place, SIGUSR1 lands it, SIGUSR2 retires it.",
+      .groups = {config::worker_group(), config::work_dir_group(), config::tsa_group(), config::garden_listen_group(),
+                 config::healthcheck_group(), config::runtime_group(), config::garden_group(), config::containerd_group(),
+                 config::containerd_network_group(), config::baggageclaim_group(), config::tracing_group(), config::common_group()},
+      .example =
+          "  concourse worker --work-dir /opt/concourse/worker --tsa-host ci.example.com:2222 \\\n"
+          "    --tsa-public-key tsa_host_key.pub --tsa-worker-private-key worker_key"};
 }
 
 config::Program land_worker_program() {

@@ -52,6 +52,10 @@ UniqueFd listen_on(const ListenerSpec& spec) {
 
 }  // namespace
 
+void check_address(const ListenerSpec& spec) {
+  if (spec.path.empty()) (void)listen_on(spec);
+}
+
 void Sockets::take_over(const ServiceSpec& spec, std::map<std::string, UniqueFd> listeners) {
   for (const auto& wanted : spec.listeners) {
     const auto found = listeners.find(wanted.name);

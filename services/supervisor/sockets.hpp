@@ -12,6 +12,9 @@
 
 namespace concourse::supervisor {
 
+// Whether a TCP listener could be made now. Throws the same Error as Sockets::complete when not.
+void check_address(const ListenerSpec& spec);
+
 class Sockets {
  public:
   // Takes the sockets that a running service gave us, those that are what `spec` wants; the rest are closed.

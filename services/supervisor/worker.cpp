@@ -2,9 +2,11 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <set>
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "common/config/groups.hpp"
 #include "common/daemon/log.hpp"
 #include "common/protocol/paths.hpp"
 #include "common/version.hpp"
@@ -24,13 +26,19 @@ std::filesystem::path own_directory() { return std::filesystem::read_symlink("/p
 
 // --check-config: one line a problem, all of them.
 void report(daemon::Context& context, const std::vector<Error>& problems) {
-  for (const auto& problem : problems) std::fprintf(stderr, "%s: error: %s\n", context.name().c_str(), problem.what());
+  std::set<std::string> said;  // several services may have the same to say about a flag that they share
+  for (const auto& problem : problems)
+    if (said.insert(problem.what()).second) std::fprintf(stderr, "%s: error: %s\n", context.name().c_str(), problem.what());
   if (problems.empty()) std::puts("configuration is fine");
   context.finish(problems.empty() ? 0 : problems.front().kind() == ErrorKind::usage ? 2 : 1);
 }
 
 void log_start(const config::Values& values) {
   log::info("starting", {{"version", kVersion}, {"pid", getpid()}, {"options", values.to_arguments(worker_program().groups)}});
+  const auto groups = worker_program().groups;
+  log::info("settings", {{"command_line", values.effective(groups, config::Source::command_line)},
+                         {"environment", values.effective(groups, config::Source::environment)},
+                         {"defaults", values.effective(groups, config::Source::fallback)}});
   for (const auto& warning : values.warnings) log::warn(warning);
   if (const auto ignored = ignored_settings(values); !ignored.empty()) log::warn(ignored);
   if (!values.words.empty()) log::warn("words on the command line without effect", {{"words", values.words}});
@@ -40,10 +48,18 @@ void log_start(const config::Values& values) {
 
 void run_worker(daemon::Context& context, const Arguments& arguments) {
   const auto environment = config::current_environment();
-  const auto values = config::parse(worker_program(), arguments, environment, /*words_allowed=*/true);
+  std::vector<std::string> wrong;
+  const auto values = config::parse(worker_program(), arguments, environment, /*words_allowed=*/true, wrong);
+  const bool check_only = values.flag(config::kCheckConfig);
+  if (!wrong.empty() && !check_only) throw Problems(ErrorKind::usage, std::move(wrong));
   const auto programs = own_directory();
-  const auto problems = check(values, environment, programs);
-  if (values.flag("check-config")) return report(context, problems);
+  auto problems = check(values, environment, programs);
+  if (check_only) {
+    for (auto& more : check_thoroughly(values, environment, programs)) problems.push_back(std::move(more));
+    for (auto text = wrong.rbegin(); text != wrong.rend(); ++text)
+      problems.insert(problems.begin(), Error(ErrorKind::usage, *text));
+    return report(context, problems);
+  }
   if (!problems.empty()) throw problems.front();
 
   const std::filesystem::path runtime_dir = values.text("runtime-dir");

@@ -1,6 +1,8 @@
 """The help texts, word for word: tests/contract/help/<name>.txt. UPDATE_GOLDEN=1 writes them anew, to be looked at in the diff."""
 
 import os
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -30,6 +32,24 @@ def test_help(install, name):
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(done.stdout)
     assert done.stdout == golden.read_text()
+
+
+PAGES = ["worker", "land-worker", "retire-worker", "generate-key", "garden", "baggageclaim", "beacon", "healthcheck"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_manual_pages_are_installed_and_name_every_flag(install, page):
+    path = install.bin.parent / f"share/man/man1/concourse-{page}.1"
+    if not path.parent.is_dir():
+        pytest.skip(f"no manual pages in {path.parent}: not a full install")
+    program, *words = ["concourse", page] if page in PAGES[:4] else [f"concourse-{page}"]
+    text = subprocess.run([install.program(program), *words, "--help"], capture_output=True, text=True, timeout=60, env={}, check=True).stdout
+    flags = set(re.findall(r"^ .*?--([a-z0-9-]+)", text, re.MULTILINE)) - {"help", "version"}
+    source = path.read_text()
+    assert flags and flags == {flag.replace("\\-", "-") for flag in re.findall(r"^(?:\\fB\\-.\\fR, )?\\fB\\-\\-(.*?)\\fR", source, re.MULTILINE)}
+    if shutil.which("groff"):
+        done = subprocess.run(["groff", "-man", "-ww", "-Tascii", path], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("program", ["concourse", "concourse-garden", "concourse-baggageclaim", "concourse-beacon",

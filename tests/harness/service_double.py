@@ -12,6 +12,7 @@ SIGTERM. How it deviates from that is read at start from `behaviour.json` beside
   delete_exit   the same after delete
   refuses       commands of the control socket that are refused
   orphan        true: it starts a process that outlives it
+  problems      what it says about its settings with --check-config, which is all it does then
   version       what adopt says (that of the file `version`)
   http_status   what every HTTP request on its API socket is answered with (200)
 Everything it does is a line in `events.jsonl` beside it.
@@ -150,4 +151,8 @@ class Double:
 
 
 if __name__ == "__main__":
+    if "--check-config" in sys.argv:
+        for problem in behaviour().get("problems", []):
+            print(f"concourse-{NAME}: error: {problem}", file=sys.stderr)
+        sys.exit(2 if behaviour().get("problems") else 0)
     Double().run()

@@ -22,7 +22,11 @@ Group common_group() {
       {{.name = "runtime-dir",
         .type = Type::directory,
         .value = "/run/concourse-worker",
-        .help = "Directory of sockets and of the running containers' state; should be a tmpfs. One worker per directory."}}};
+        .help = "Directory of sockets and of the running containers' state; should be a tmpfs. One worker per directory."},
+       {.name = kCheckConfig,
+        .type = Type::boolean,
+        .help = "Check everything that can be checked without starting, say every problem, and exit.",
+        .env = "-"}}};
   for (auto& option : log_group().options) group.options.push_back(option);
   return group;
 }

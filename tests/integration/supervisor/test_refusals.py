@@ -107,6 +107,52 @@ def test_check_config_says_every_problem_and_starts_nothing(worker):
     assert not worker.run.exists()
 
 
+def test_check_config_says_what_the_table_the_machine_and_the_services_know(worker):
+    worker.behave(beacon={"problems": ["one", "both"]}, garden={"problems": ["both"]})
+    (worker.folder / "file").touch()
+    with socket.socket() as sock:
+        sock.bind((worker.address, 8888))
+        sock.listen()
+        status, stderr = worker.fails("--check-config", "--sweep-interval", "5", "--nope", "--certs-dir", "/nowhere", "--oci-runtime", "/nowhere/run",
+                                      "--bind-ip", "192.0.2.77")
+    lines = [line.removeprefix("concourse: error: ") for line in stderr.splitlines()]
+    assert status == 2
+    assert lines == [
+        "unknown flag '--nope'",
+        "flag --sweep-interval: '5' is not a duration such as 300ms, 5s or 1h30m",
+        "flag --certs-dir: '/nowhere' is no directory; steps that need certificates would fail",
+        "flag --oci-runtime: '/nowhere/run' is not installed; install it, or name crun or runc",
+        "can't listen on 192.0.2.77:7777: this machine has no such address",
+        next(line for line in lines if line.startswith(f"can't listen on {worker.address}:8888: the port is taken by ")),
+        "both",
+        "one"]
+    assert not worker.run.exists()
+
+
+def test_check_config_asks_the_real_services(worker):
+    for service in ("garden", "baggageclaim", "healthcheck", "beacon"):
+        worker.use_real(f"concourse-{service}")
+    (worker.folder / "types/broken").mkdir(parents=True)
+    (worker.folder / "config.ini").write_text("[server]\nno equals sign\n")
+    flags = ["--resource-types", worker.folder / "types", "--garden-config", worker.folder / "config.ini",
+             "--baggageclaim-p2p-interface-name-pattern", "("]
+    command = [str(worker.bin / "concourse"), "worker", "--check-config", "--runtime-dir", str(worker.run), "--healthcheck-bind-ip", worker.address,
+               *map(str, flags)]
+    done = subprocess.run(command, env=worker.environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    wanted = ["the required flag --tsa-worker-private-key ", "the required flag --work-dir ", "flag --tsa-public-key: not given",
+              f"'{worker.folder}/config.ini' line 2: expected flag = value", "p2p-interface-name-pattern '(' is not a regular expression",
+              f"resource type '{worker.folder}/types/broken' would be left out: "]
+    lines = [line.removeprefix("concourse: error: ") for line in done.stderr.splitlines()]
+    assert len(lines) == len(wanted) and all(line.startswith(start) for line, start in zip(lines, wanted)), done.stderr
+    assert not worker.run.exists()
+
+
+def test_check_config_of_a_running_worker_minds_not_its_own_ports(worker):
+    worker.start_ready()
+    assert worker.fails("--check-config") == (0, "")
+
+
 def test_check_config_of_a_good_configuration(worker):
     assert worker.fails("--check-config") == (0, "")
     assert not worker.run.exists() and not worker.work.exists()

@@ -104,3 +104,12 @@ def test_an_external_garden_is_not_started(worker):
     worker.start_ready("--external-garden-url", "http://127.0.0.1:7777")
     assert worker.events("garden") == []
     assert "--external-garden-url=http://127.0.0.1:7777" in worker.events("beacon", "started")[0]["arguments"]
+
+
+def test_every_effective_setting_is_logged_and_no_secret(worker):
+    worker.start_ready("--tag", "a", "--tag", "b", environment={"CONCOURSE_SWEEP_INTERVAL": "7s", "http_proxy": "http://u:secret@proxy:1"})
+    settings = worker.logged("supervisor.settings")[0]["data"]
+    assert "tag=a,b" in settings["command_line"] and f"work-dir={worker.work}" in settings["command_line"]
+    assert sorted(settings["environment"]) == ["http-proxy=…", "sweep-interval=7s"]
+    assert "rebalance-interval=4h" in settings["defaults"]
+    assert "secret" not in worker.out.read_text()

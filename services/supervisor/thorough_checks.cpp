@@ -1,0 +1,137 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "common/base/strings.hpp"
+#include "common/config/groups.hpp"
+#include "common/os/file.hpp"
+#include "common/os/process.hpp"
+#include "services/supervisor/checks.hpp"
+#include "services/supervisor/service_spec.hpp"
+#include "services/supervisor/sockets.hpp"
+
+namespace concourse::supervisor {
+
+namespace {
+
+namespace fs = std::filesystem;
+using ProblemList = std::vector<Error>;
+
+constexpr auto kServiceLimit = std::chrono::seconds(10);
+
+void check_directory(const config::Values& values, const char* flag, ProblemList& problems) {
+  const fs::path wanted = values.text(flag);
+  if (wanted.empty()) return;
+  auto there = wanted;
+  while (!fs::exists(there)) there = there.parent_path();
+  if (fs::is_directory(there) && ::access(there.c_str(), W_OK | X_OK) == 0) return;
+  const auto why = fs::is_directory(there) ? errno_text(errno) : "not a directory";
+  problems.emplace_back(ErrorKind::invalid, std::string("flag --") + flag + ": can't write in '" + there.string() + "': " + why +
+                                                "; give a directory that root can write in");
+}
+
+void check_certificates(const config::Values& values, ProblemList& problems) {
+  const auto& dir = values.text("certs-dir");
+  if (!dir.empty() && !fs::is_directory(dir))
+    problems.emplace_back(ErrorKind::invalid,
+                          "flag --certs-dir: '" + dir + "' is no directory; steps that need certificates would fail");
+}
+
+void check_oci_runtime(const config::Values& values, const config::Environment& environment, const fs::path& programs,
+                       ProblemList& problems) {
+  const auto& chosen = values.text("oci-runtime");
+  const auto path = environment.find("PATH");
+  const auto directories = programs.string() + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" +
+                           (path == environment.end() ? "" : path->second);
+  const auto found = [&](const std::string& name) {
+    if (name.find('/') != std::string::npos) return ::access(name.c_str(), X_OK) == 0;
+    for (const auto& directory : split(directories, ':'))
+      if (!directory.empty() && ::access((fs::path(directory) / name).c_str(), X_OK) == 0) return true;
+    return false;
+  };
+  if (!chosen.empty() && !found(chosen))
+    problems.emplace_back(ErrorKind::not_found,
+                          "flag --oci-runtime: '" + chosen + "' is not installed; install it, or name crun or runc");
+  else if (chosen.empty() && !found("crun") && !found("runc"))
+    problems.emplace_back(ErrorKind::not_found,
+                          "neither crun nor runc is installed; install one, or name another with --oci-runtime");
+}
+
+void check_kernel(ProblemList& problems) {
+  const auto most = parse_i64(trim(os::read_file("/proc/sys/user/max_user_namespaces").value_or("0")));
+  if (!most || *most == 0)
+    problems.emplace_back(
+        ErrorKind::unavailable,
+        "this kernel allows no user namespaces, which unprivileged containers need; set sysctl user.max_user_namespaces");
+}
+
+// Ports that this very worker has are no problem.
+bool is_running(const fs::path& runtime_dir) {
+  const UniqueFd lock(::open((runtime_dir / "lock").c_str(), O_RDONLY | O_CLOEXEC));
+  return lock && flock(lock.get(), LOCK_SH | LOCK_NB) != 0;
+}
+
+void check_addresses(const std::vector<ServiceSpec>& specs, ProblemList& problems) {
+  for (const auto& spec : specs)
+    for (const auto& listener : spec.listeners) {
+      try {
+        check_address(listener);
+      } catch (const Error& e) {
+        problems.push_back(e);
+      }
+    }
+}
+
+// With something in place of what is required and missing, so that the service gets to the rest: that it is missing has been said.
+std::vector<std::string> check_command(const ServiceSpec& spec, const config::Values& values) {
+  auto command = spec.command;
+  command.push_back(std::string("--") + config::kCheckConfig);
+  command.push_back("--runtime-dir=" + values.text("runtime-dir"));
+  if (values.text("work-dir").empty() && spec.name != "beacon" && spec.name != "healthcheck") command.emplace_back("--work-dir=/");
+  if (values.text("tsa-worker-private-key").empty() && spec.name == "beacon")
+    command.push_back("--tsa-worker-private-key=" + spec.command.at(0));
+  return command;
+}
+
+// A service says each problem in a line of its own, "<program>: error: …".
+void check_service(const ServiceSpec& spec, const config::Values& values, ProblemList& problems) {
+  if (::access(spec.command.at(0).c_str(), X_OK) != 0) return;  // told before
+  const auto result = os::run_program(check_command(spec, values), Deadline::in(kServiceLimit));
+  if (result.status.code == 0 && result.status.signal == 0) return;
+  const auto prefix = spec.program() + ": error: ";
+  bool told = false;
+  for (const auto& line : split(result.output, '\n'))
+    if (line.starts_with(prefix)) {
+      told = true;
+      // The one in place of the missing key is none.
+      if (values.text("tsa-worker-private-key").empty() && line.starts_with(prefix + "flag --tsa-worker-private-key")) continue;
+      problems.emplace_back(result.status.code == 2 ? ErrorKind::usage : ErrorKind::invalid, line.substr(prefix.size()));
+    }
+  if (!told) problems.emplace_back(ErrorKind::internal, spec.program() + " --check-config ended with " + result.status.text());
+}
+
+}  // namespace
+
+std::vector<Error> check_thoroughly(const config::Values& values, const config::Environment& environment,
+                                    const fs::path& programs) {
+  ProblemList problems;
+  const auto specs = service_specs(values, programs, environment);
+  check_directory(values, "work-dir", problems);
+  check_directory(values, "runtime-dir", problems);
+  check_certificates(values, problems);
+  check_oci_runtime(values, environment, programs, problems);
+  check_kernel(problems);
+  if (!is_running(values.text("runtime-dir"))) check_addresses(specs, problems);
+  for (const auto& spec : specs) {
+    try {
+      check_service(spec, values, problems);
+    } catch (const Error& e) {
+      problems.push_back(with_context(spec.program() + " --check-config", e));
+    }
+  }
+  return problems;
+}
+
+}  // namespace concourse::supervisor
