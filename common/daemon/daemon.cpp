@@ -77,6 +77,10 @@ void Context::stopping() {
   notify("STOPPING=1\nSTATUS=stopping");
 }
 
+void Context::leave_control() {
+  loop_.after(Duration::zero(), [this] { control_.reset(); });
+}
+
 void Context::status_line(const std::string& text) { notify("STATUS=" + text); }
 
 void Context::serve(std::function<void()> on_stop) {

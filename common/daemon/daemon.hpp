@@ -42,6 +42,8 @@ class Context {
   // "Listening and recovered": tells the manager, and starts its watchdog if it asked for one.
   void ready();
   void status_line(const std::string& text);
+  // Serves the control socket no longer, once the present question has been answered: a successor does.
+  void leave_control();
   // The end has begun: tells the manager. serve() does it by itself.
   void stopping();
 

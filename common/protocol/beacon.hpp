@@ -26,6 +26,12 @@ inline constexpr const char* kResume = "resume";        // takes land or retire 
 inline constexpr const char* kReconnect = "reconnect";  // cuts the connection and makes another
 inline constexpr const char* kRebalance = "rebalance";  // moves to another connection, make before break
 
+// For a planned restart, make before break. `hand-over`: another beacon takes the control socket and the worker from here on; the
+// one that is asked goes on with its registration. When the other has registered, which it says to its manager with
+// kRegisteredNotice, SIGHUP tells the first that it is needed no more: it ends when the last of its open connections has.
+inline constexpr const char* kHandOver = "hand-over";
+inline constexpr const char* kRegisteredNotice = "X_CONCOURSE_REGISTERED=1";
+
 // The file in which a drain is remembered, so that neither a beacon that is started again nor a new supervisor undoes it or gives
 // it more time. The beacon writes it and removes it when the drain has ended or was taken back; whoever starts a worker afresh
 // (rather than taking over a running one) removes it before.

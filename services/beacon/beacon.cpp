@@ -15,17 +15,19 @@ namespace tsa = protocol::tsa;
 
 constexpr auto kNextPause = std::chrono::seconds(30);  // between attempts at one
 constexpr auto kStopQuiet = std::chrono::milliseconds(200);
+constexpr auto kLeaveQuiet = std::chrono::seconds(5);
 constexpr std::size_t kMaxDraining = 4;
 constexpr auto kCutShortStop = std::chrono::seconds(4);  // of a drain that has taken too long already
 
 }  // namespace
 
 Beacon::Beacon(EventLoop& loop, const Options& options, std::function<void(int)> on_finished,
-               std::function<void(const std::string&)> on_state)
+               std::function<void(const std::string&)> on_state, std::function<void()> on_registered)
     : loop_(loop),
       options_(options),
       on_finished_(std::move(on_finished)),
       on_state_(std::move(on_state)),
+      on_registered_(std::move(on_registered)),
       background_(loop),
       worker_(options.worker),
       drain_(read_drain_mark(options.runtime_dir)),
@@ -125,6 +127,7 @@ void Beacon::registered(Registration* registration) {
   next_says_running_ = next_says_running_ && next_ != nullptr;
   backoff_.reset();
   last_error_.clear();
+  on_registered_();
   send_wish();
   say_state();
 }
@@ -195,8 +198,27 @@ void Beacon::rebalance() {
   open_next("asked");
 }
 
-void Beacon::stop() {
+void Beacon::hand_over() {
+  if (stopping_) throw Error(ErrorKind::conflict, "the beacon is stopping");
+  log::info("handing over to a successor", {});
+  handed_over_ = true;
+  loop_.cancel(rebalance_timer_);
+  container_sweeper_.reset();
+  volume_sweeper_.reset();
+}
+
+void Beacon::leave() {
+  if (!handed_over_) return log::warn("nobody to leave the worker to", {});
   if (stopping_) return;
+  leaving_ = true;
+  stop();
+}
+
+void Beacon::stop() {
+  if (stopping_) {
+    leaving_ = false;
+    return;
+  }
   stopping_ = true;
   stopping_since_ = Clock::now();
   log::info("stopping", {});
@@ -218,7 +240,8 @@ void Beacon::stop_step() {
     if (!registration) return;
     ++registrations;
     if (Link* link = registration->link()) {
-      link->cut_channels(ForwardedChannel::Cut::streams_too, kStopQuiet);
+      link->cut_channels(leaving_ ? ForwardedChannel::Cut::idle : ForwardedChannel::Cut::streams_too,
+                         leaving_ ? kLeaveQuiet : kStopQuiet);
       channels += link->channels();
       last_moved = std::max(last_moved, link->last_forwarded());
     }

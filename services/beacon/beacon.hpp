@@ -27,9 +27,9 @@ namespace concourse::beacon {
 class Beacon {
  public:
   // `on_finished` gets the exit status (common/protocol/beacon.hpp), once. `on_state` gets a line for the service manager.
-  // `options` must outlive it.
+  // `on_registered` is called each time the web knows of us. `options` must outlive it.
   Beacon(EventLoop& loop, const Options& options, std::function<void(int status)> on_finished,
-         std::function<void(const std::string&)> on_state);
+         std::function<void(const std::string&)> on_state, std::function<void()> on_registered);
   ~Beacon();
   Beacon(const Beacon&) = delete;
   Beacon& operator=(const Beacon&) = delete;
@@ -41,7 +41,9 @@ class Beacon {
   void resume();  // takes land or retire back
   void reconnect();
   void rebalance();
-  void stop();  // in place: the worker will come back
+  void stop();       // in place: the worker will come back
+  void hand_over();  // to a successor that isn't there yet: only the registration goes on
+  void leave();      // the successor has registered: open connections go to their end
 
   Json status() const;
 
@@ -90,6 +92,7 @@ class Beacon {
   const Options& options_;
   std::function<void(int)> on_finished_;
   std::function<void(const std::string&)> on_state_;
+  std::function<void()> on_registered_;
   Background background_;
   protocol::tsa::Worker worker_;
   DrainState drain_;
@@ -101,6 +104,7 @@ class Beacon {
   Backoff backoff_{std::chrono::seconds(1), std::chrono::seconds(5), std::chrono::seconds(30)};
   EventLoop::TimerId connect_timer_ = 0, rebalance_timer_ = 0, tick_timer_ = 0, wish_timer_ = 0, stop_timer_ = 0;
   bool stopping_ = false, finished_ = false;
+  bool handed_over_ = false, leaving_ = false;
   bool next_says_running_ = false;  // while a drain has begun
   int stop_status_ = 0;
   Clock::time_point stopping_since_{}, next_allowed_{}, asked_{}, progress_told_{};

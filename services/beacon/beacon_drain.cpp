@@ -117,7 +117,7 @@ std::int64_t Beacon::drain_seconds_left() const {
 // Once a second. The deadline counts from the first wish, whatever happened since: a TSA that is away, restarts, a change from
 // landing to retiring.
 void Beacon::check_drain() {
-  if (!draining()) return;
+  if (!draining() || handed_over_) return;  // the successor sees to it
   const auto now = Clock::now();
   if (limited() && std::chrono::seconds(drained_seconds()) >= options_.drain_timeout) return drain_expired();
   if (now - asked_ >= kAskEvery) {

@@ -7,6 +7,7 @@
 #include "common/config/parser.hpp"
 #include "common/daemon/daemon.hpp"
 #include "common/daemon/log.hpp"
+#include "common/daemon/notify.hpp"
 #include "common/os/file.hpp"
 #include "common/protocol/beacon.hpp"
 #include "common/protocol/paths.hpp"
@@ -39,8 +40,8 @@ int main(int argc, char** argv) {
     for (const auto& warning : values.warnings) log::warn(warning);
 
     beacon::Beacon beacon(
-        ctx.loop(), options, [&ctx](int status) { ctx.finish(status); },
-        [&ctx](const std::string& line) { ctx.status_line(line); });
+        ctx.loop(), options, [&ctx](int status) { ctx.finish(status); }, [&ctx](const std::string& line) { ctx.status_line(line); },
+        [] { daemon::notify(protocol::beacon::kRegisteredNotice); });
     ctx.on_status([&beacon](Json& status) { status["beacon"] = beacon.status(); });
     const auto on = [&ctx, &beacon](const char* command, void (beacon::Beacon::*action)()) {
       ctx.on_control(command, [&beacon, action](const Json&, auto&) {
@@ -65,6 +66,12 @@ int main(int argc, char** argv) {
     };
     on_signal(SIGUSR1, "land the worker", &beacon::Beacon::land);
     on_signal(SIGUSR2, "retire the worker", &beacon::Beacon::retire);
+    ctx.on_control(protocol::beacon::kHandOver, [&ctx, &beacon](const Json&, auto&) {
+      beacon.hand_over();
+      ctx.leave_control();
+      return daemon::ControlAnswer{};
+    });
+    on_signal(SIGHUP, "leave: a successor has registered; end with the last open connection", &beacon::Beacon::leave);
     ctx.ready();
     ctx.serve([&beacon] { beacon.stop(); });
   });

@@ -10,6 +10,7 @@
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "common/protocol/beacon.hpp"
 
 namespace concourse::supervisor {
 
@@ -67,6 +68,7 @@ Notification parse_notification(std::string_view text) {
     if (name == "READY") out.ready = value == "1";
     else if (name == "STOPPING") out.stopping = value == "1";
     else if (name == "WATCHDOG") out.watchdog = value == "1";
+    else if (line == protocol::beacon::kRegisteredNotice) out.registered = true;
     else if (name == "STATUS") out.status = value;
     else if (name == "EXIT_STATUS") {
       if (const auto n = parse_u64(value); n && *n < 256) out.exit_status = static_cast<int>(*n);

@@ -21,6 +21,7 @@ struct Notification {
   bool ready = false;
   bool stopping = false;
   bool watchdog = false;
+  bool registered = false;            // the beacon: the web knows of it
   std::optional<std::string> status;  // one line about what the service does, or why it ends
   std::optional<int> exit_status;     // it is about to exit with this
   std::optional<Duration> extend;     // EXTEND_TIMEOUT_USEC: it needs this much longer, from now

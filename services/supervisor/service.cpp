@@ -120,6 +120,17 @@ void Service::restart(const std::string& why) {
   end_process(spec_.stop_limit);
 }
 
+Process Service::succeed(const std::string& why) {
+  log::info("service gets a successor", {{"service", name()}, {"pid", pid()}, {"reason", why}});
+  loop_.cancel(std::exchange(kill_timer_, 0));
+  loop_.unwatch(process_->pidfd());
+  auto old = std::move(*process_);
+  process_.reset();
+  policy_.stopped();
+  start();
+  return old;
+}
+
 void Service::on_end() {
   hooks_.read_notifications();
   loop_.cancel(std::exchange(kill_timer_, 0));

@@ -41,7 +41,9 @@ class Service {
   void take_over(const Running& running);  // a running process in place of a start
   void restart(const std::string& why);    // stop, then start; not counted as a failure
   void stop(Duration limit);               // TERM, KILL when the limit has passed, then hooks.down; no restart
-  void hold();                             // if it has no process: no more starts
+  // Starts a successor while the present process goes on, and gives that away: it isn't ours any more.
+  Process succeed(const std::string& why);
+  void hold();  // if it has no process: no more starts
   void notified(const Notification& notification);
   void on_end();  // the process has ended: reaps it and decides what comes next
 

@@ -32,17 +32,27 @@ constexpr int kDrainCutShort = 3;  // builds were still running
 
 // What is left of a service's time once somebody asked a second time.
 constexpr auto kHurriedStop = std::chrono::seconds(1);
+constexpr auto kOldBeaconStop = std::chrono::seconds(4);  // of one that a successor has replaced, beside all else
 
 }  // namespace
 
 Supervisor::Supervisor(daemon::Context& context, const std::filesystem::path& runtime_dir, std::vector<ServiceSpec> specs,
                        Duration drain_limit)
-    : context_(context), runtime_dir_(runtime_dir), drain_(context.loop(), drain_limit, [this] {
-        exit_status_ = kDrainCutShort;
-        stop(kDrainTimeout);
+    : context_(context),
+      runtime_dir_(runtime_dir),
+      drain_(context.loop(), drain_limit,
+             [this] {
+               exit_status_ = kDrainCutShort;
+               stop(kDrainTimeout);
+             }),
+      handover_(context.loop(), [this] {
+        if (stopping_) stop_next();
       }) {
   notify_.emplace(context.loop(), protocol::notify_socket(runtime_dir), [this](pid_t sender, const Notification& notification) {
-    if (auto* service = by_pid(sender)) service->notified(notification);
+    if (auto* service = by_pid(sender)) {
+      service->notified(notification);
+      if (notification.registered) handover_.registered();
+    }
     tell_manager();
   });
   for (auto& spec : specs) add(std::move(spec));
@@ -110,11 +120,16 @@ void Supervisor::start_those_that_can() {
     if (const auto found = replace_.find(service->name()); found != replace_.end()) {
       const auto why = found->second;
       replace_.erase(found);
-      service->restart(why);
+      restart(*service, why);
     } else if (!service->started()) {
       service->start();
     }
   }
+}
+
+void Supervisor::restart(Service& service, const std::string& why) {
+  if (service.name() == "beacon") handover_.restart(service, why);
+  else service.restart(why);
 }
 
 bool Supervisor::on_end(const Service& service, std::optional<os::ExitStatus> status) {
@@ -147,6 +162,7 @@ void Supervisor::stop(const std::string& why) {
   stopping_ = true;
   log::info("stopping", {{"reason", why}});
   context_.stopping();
+  handover_.stop(kOldBeaconStop);
   deleting_ = drain_.delete_worker([this] {
     deleting_ = false;
     stop_next();
@@ -164,6 +180,7 @@ void Supervisor::stop_next() {
     if (!service->stopping()) service->stop(hurrying_ ? kHurriedStop : service->spec().stop_limit);
     return;
   }
+  if (!handover_.empty()) return;  // comes back when it is
   sockets_.remove_all();
   std::filesystem::remove(protocol::beacon::drain_mark(runtime_dir_));
   log::info("stopped", {});
@@ -176,6 +193,7 @@ void Supervisor::hurry() {
   log::warn("asked to stop once more: waiting for nobody any longer", {});
   for (const auto& service : services_)
     if (service->up()) service->stop(kHurriedStop);
+  handover_.stop(kHurriedStop);
 }
 
 void Supervisor::reap_orphans() {
@@ -201,7 +219,7 @@ daemon::ControlAnswer Supervisor::answer_restart(const Json& question) {
   auto* service = find(name);
   if (service == nullptr) throw Error(ErrorKind::not_found, "this worker runs no service '" + name + "'");
   if (stopping_) throw Error(ErrorKind::conflict, "the worker is stopping");
-  service->restart("asked by control socket");
+  restart(*service, "asked by control socket");
   return {};
 }
 
@@ -232,7 +250,7 @@ void Supervisor::tell_manager() {
 }
 
 Json Supervisor::status() const {
-  Json out = {{"drain", drain_.status()}, {"services", Json::array()}};
+  Json out = {{"drain", drain_.status()}, {"services", Json::array()}, {"old_beacons", handover_.status()}};
   for (const auto& service : services_) out["services"].push_back(service->status());
   return out;
 }

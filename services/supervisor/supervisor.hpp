@@ -13,6 +13,7 @@
 #include "common/base/error.hpp"
 #include "common/daemon/daemon.hpp"
 #include "services/supervisor/drain.hpp"
+#include "services/supervisor/handover.hpp"
 #include "services/supervisor/notify_socket.hpp"
 #include "services/supervisor/service.hpp"
 #include "services/supervisor/sockets.hpp"
@@ -55,6 +56,7 @@ class Supervisor {
   void add(ServiceSpec spec);
   void start_those_that_can();
   bool may_start(const Service& service) const;
+  void restart(Service& service, const std::string& why);
   void on_down(const Service& service);
   bool on_end(const Service& service, std::optional<os::ExitStatus> status);
   void on_given_up(Service& service, const Error& why);
@@ -69,6 +71,7 @@ class Supervisor {
   std::vector<std::unique_ptr<Service>> services_;  // in start order
   std::optional<NotifySocket> notify_;
   Drain drain_;
+  Handover handover_;
   std::map<std::string, std::string> replace_;  // services taken over that differ from what a start would give, and in what
   std::optional<Error> failure_;
   int exit_status_ = 0;

@@ -9,7 +9,7 @@ class ControlError(Exception):
     pass
 
 
-def ask(runtime_dir, service, command="status", timeout=30.0, **fields):
+def ask(runtime_dir, service, command="status", /, timeout=30.0, **fields):
     """The answer of <runtime_dir>/control/<service>.sock. OSError when nobody listens, ControlError when it refuses."""
     question = json.dumps({"command": command, **fields}).encode()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:

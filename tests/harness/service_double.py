@@ -10,6 +10,7 @@ SIGTERM. How it deviates from that is read at start from `behaviour.json` beside
   deaf          true: the control socket is never answered
   drain_exit    exit status after land or retire; absent: they are only remembered
   delete_exit   the same after delete
+  hands_over    true: it leaves its control socket to a successor when asked, and ends at HUP; "never": it doesn't end then
   refuses       commands of the control socket that are refused
   orphan        true: it starts a process that outlives it
   problems      what it says about its settings with --check-config, which is all it does then
@@ -84,6 +85,7 @@ class Double:
                 notify("STATUS=" + b["last_words"])
             sys.exit(b["exit"])
         signal.signal(signal.SIGTERM, signal.SIG_IGN if b.get("ignore_term") else lambda *_: self.end("term"))
+        signal.signal(signal.SIGHUP, lambda *_: event("hup") if b.get("hands_over") == "never" else self.end("hup"))
         if not b.get("deaf"):
             self.selector.register(self.listeners["control"], selectors.EVENT_READ, self.control)
         for name, sock in self.listeners.items():
@@ -95,6 +97,8 @@ class Double:
             self.state = "ready"
             event("ready")
             notify("READY=1\nSTATUS=ready")
+            if NAME == "beacon":
+                notify("X_CONCOURSE_REGISTERED=1")
         print(json.dumps({"message": NAME + " says hello"}), flush=True)
         while True:
             for key, _ in self.selector.select(timeout=0.2):  # signal handlers run between rounds
@@ -128,6 +132,9 @@ class Double:
             socket.send_fds(connection, [wire], out) if out else connection.sendall(wire)
         if question["command"] in ("land", "retire") and "drain_exit" in self.behaviour:
             self.end("drained", self.behaviour["drain_exit"])
+        if question["command"] == "hand-over" and answer["ok"]:
+            self.selector.unregister(listener)
+            event("handed over")
         if question["command"] == "delete" and "delete_exit" in self.behaviour:
             self.end("deleted", self.behaviour["delete_exit"])
 
@@ -142,6 +149,8 @@ class Double:
             print(json.dumps({"message": NAME + " was adopted"}), flush=True)
             return {"ok": True, "pid": os.getpid(), "state": self.state, "version": self.version,
                     "listeners": list(self.listeners)}, [sock.fileno() for sock in self.listeners.values()]
+        if command == "hand-over" and self.behaviour.get("hands_over"):
+            return {"ok": True}, []
         if command in self.behaviour.get("refuses", []):
             return {"ok": False, "error": "refused"}, []
         if NAME == "beacon" and command in ("land", "retire", "delete", "resume"):

@@ -81,7 +81,7 @@ class Supervised:
 
     def log(self):
         lines = []
-        for line in self.out.read_text().splitlines():
+        for line in self.out.read_text().split("\n")[:-1]:  # what comes after the last newline is only half written
             lines.append(json.loads(line))
         return lines
 

@@ -2,6 +2,8 @@
 import signal
 import socket
 
+from harness import control
+
 
 def test_a_killed_service_is_restarted_alone(worker):
     worker.start_ready()
@@ -80,3 +82,54 @@ def test_a_missing_program_is_named(worker):
     status, stderr = worker.fails()
     assert status == 1
     assert f"'{worker.bin}/concourse-beacon' is missing" in stderr
+
+
+def restart_beacon(worker):
+    control.ask(worker.run, "supervisor", "restart", service="beacon")
+
+
+def test_a_restarted_beacon_gets_a_successor_before_it_ends(worker):
+    worker.behave(beacon={"hands_over": True})
+    worker.start_ready()
+    old = worker.pid_of("beacon")
+    restart_beacon(worker)
+    worker.wait_for_log("supervisor.old beacon ended", pid=old, how="exit status 0")
+    events = [(e["pid"] == old, e["event"]) for e in worker.events("beacon")]
+    assert events.index((True, "handed over")) < events.index((False, "started")) < events.index((False, "ready")) < events.index((True, "ended"))
+    assert worker.pid_of("beacon") != old
+    status = control.ask(worker.run, "supervisor")
+    assert status["old_beacons"] == []
+    assert next(s["restarts"] for s in status["services"] if s["service"] == "beacon") == 0
+
+
+def test_a_beacon_that_can_not_hand_over_is_restarted(worker):
+    worker.start_ready()
+    old = worker.pid_of("beacon")
+    restart_beacon(worker)
+    worker.wait_for_log("supervisor.the beacon can't hand over, restarting it")
+    worker.wait_for_event("beacon", "ready", count=2)
+    assert worker.pid_of("beacon") != old
+
+
+def test_a_stop_ends_old_beacons_too(worker):
+    worker.behave(beacon={"hands_over": "never"})
+    worker.start_ready()
+    old = worker.pid_of("beacon")
+    restart_beacon(worker)
+    worker.wait_for_event("beacon", "hup")
+    assert control.ask(worker.run, "supervisor")["old_beacons"] == [old]
+    assert worker.stop() == 0
+    assert worker.leftovers() == []
+
+
+def test_a_new_supervisor_ends_old_beacons(worker):
+    worker.behave(beacon={"hands_over": "never"})
+    worker.start_ready()
+    old = worker.pid_of("beacon")
+    restart_beacon(worker)
+    worker.wait_for_event("beacon", "hup")
+    new = next(e["pid"] for e in worker.events("beacon", "started") if e["pid"] != old)
+    worker.process.kill()
+    worker.process.wait()
+    worker.start_ready()
+    assert worker.pid_of("beacon") == new
