@@ -75,8 +75,10 @@ std::string ContainerStore::create(ContainerSpec spec) {
   } catch (const Error& e) {
     remove_remains(handle);
     network_.disconnect(container != nullptr ? container->network() : network);
+    creations_.failed(e.what());
     throw with_context("create container", e);
   }
+  creations_.made();
   {
     const std::lock_guard lock(mutex_);
     containers_[handle] = container;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "services/garden/container.hpp"
+#include "services/garden/create_record.hpp"
 #include "services/garden/options.hpp"
 #include "services/garden/runtime.hpp"
 
@@ -42,6 +43,7 @@ class ContainerStore {
   std::shared_ptr<Container> find(const std::string& handle) const;
   std::vector<std::string> list(const PropertyMap& filter) const;
   std::size_t size() const;
+  Json creations() const { return creations_.status(); }
   // Those whose grace time is over, as far as Garden knows: their shims know of attached clients.
   std::vector<std::string> expired() const;
 
@@ -59,6 +61,7 @@ class ContainerStore {
   Network& network_;
   mutable std::mutex mutex_;  // guards containers_; a null container is one in the making
   std::map<std::string, std::shared_ptr<Container>> containers_;
+  CreateRecord creations_;
 };
 
 }  // namespace concourse::garden

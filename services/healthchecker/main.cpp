@@ -10,6 +10,7 @@
 #include "common/protocol/paths.hpp"
 #include "services/healthchecker/checker.hpp"
 #include "services/healthchecker/options.hpp"
+#include "services/healthchecker/readiness.hpp"
 
 using namespace concourse;
 
@@ -36,7 +37,21 @@ void serve(daemon::Context& ctx) {
     ++failures;
     reply.json(healthchecker::to_json(report), 503);
   };
-  http::Server server({{"*", "*", answer}},
+  const std::filesystem::path runtime_dir = values.text("runtime-dir");
+  const bool own_garden = values.text("external-garden-url").empty();
+  const auto timeout = values.duration("healthcheck-timeout");
+  const auto reply_verdict = [](const Json& verdict, const char* name, http::Reply& reply) {
+    reply.json(dump_json(verdict), bool_field(verdict, name) ? 200 : 503);
+  };
+  const auto live = [&](http::Request&, http::Reply& reply) {
+    reply_verdict(healthchecker::liveness(healthchecker::ask_services(runtime_dir, own_garden, Deadline::in(timeout))), "live",
+                  reply);
+  };
+  const auto ready = [&](http::Request&, http::Reply& reply) {
+    const auto statements = healthchecker::ask_services(runtime_dir, own_garden, Deadline::in(timeout));
+    reply_verdict(healthchecker::readiness(statements, checker.check()), "ready", reply);
+  };
+  http::Server server({{"*", "/live", live}, {"*", "/ready", ready}, {"*", "*", answer}},
                       [](const Error& error, const http::Request&, http::Reply& reply) {
                         reply.status = 400;
                         reply.body = std::string(error.what()) + "\n";

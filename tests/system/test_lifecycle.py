@@ -1,5 +1,6 @@
 """Registration, heartbeats, landing, retiring, stopping: the worker's life as its hub sees it."""
 
+import json
 import signal
 
 from harness.wait import wait_until
@@ -79,3 +80,21 @@ def test_the_web_goes_away_and_comes_back(hub, worker):
 def test_the_healthcheck_tells_the_truth(hub, worker):
     answer = worker.health.request("GET", "/")
     assert (answer.status, answer.body) == (200, b"")
+
+
+def test_ready_follows_registration_and_drain(hub, worker):
+    def ready():
+        answer = worker.health.request("GET", "/ready")
+        return answer.status, json.loads(answer.body)
+
+    status, verdict = ready()
+    assert (status, verdict["reasons"]) == (200, [])
+    assert verdict["checks"]["registration"]["heartbeat_age_seconds"] < 60 and verdict["checks"]["disk"]["free_bytes"] > 0
+    with hub.build(worker.name) as build:
+        build.task("task", build.get("image", "busybox", {"mirror_self": True}).artifact, ["true"])
+    assert "last_container_made_seconds_ago" in ready()[1]["checks"]["garden"]
+    hub.stop()
+    wait_until(lambda: ready()[0] == 503 and "registration: " in ready()[1]["reasons"][0], "not to be ready without a TSA")
+    assert worker.health.request("GET", "/live").status == 200
+    hub.start()
+    wait_until(lambda: ready()[0] == 200, "to be ready again")

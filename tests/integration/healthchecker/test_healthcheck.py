@@ -1,5 +1,6 @@
 """concourse-healthcheck alone, with servers of the test in place of Garden and BaggageClaim."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -209,3 +210,82 @@ def test_killed_under_a_supervisor_it_is_back_at_once_and_loses_no_connection(su
     assert ask() == 200
     assert not is_alive(pid)
     supervised.wait_for_log("supervisor.service ready", service="healthcheck", count=2)
+
+
+# /live and /ready ask the control sockets.
+
+
+class Control:
+    """Answers `status` on a service's control socket with what it is told to."""
+
+    def __init__(self, folder, service, answer):
+        self.answer = answer
+        path = folder / "control" / f"{service}.sock"
+        path.parent.mkdir(exist_ok=True)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                with connection:
+                    size = int.from_bytes(connection.recv(4), "little")
+                    connection.recv(size)
+                    body = json.dumps({"ok": True, **self.answer}).encode()
+                    connection.sendall(len(body).to_bytes(4, "little") + body)
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+@pytest.fixture
+def controls(folder, garden, baggageclaim):
+    made = {"garden": Control(folder, "garden", {"containers": 1, "creations": {"failures_in_a_row": 0}}),
+            "baggageclaim": Control(folder, "baggageclaim", {"disk": {"free_bytes": 1 << 40, "free_inodes": 1 << 20, "inodes": 1 << 20}}),
+            "beacon": Control(folder, "beacon", {"beacon": {"state": "registered", "drain": "", "last_error": "",
+                                                            "current": {"state": "registered", "tsa": "web:2222", "heartbeat_age_ms": 2000}}})}
+    yield made
+    for control in made.values():
+        with contextlib.suppress(OSError):
+            control.close()
+
+
+def test_a_worker_that_is_live_and_ready(start, controls):
+    healthcheck = start()
+    for path, word in (("/live", "live"), ("/ready", "ready")):
+        status, body = healthcheck.ask(path=path)
+        assert (status, json.loads(body)[word], json.loads(body)["reasons"]) == (200, True, [])
+    assert json.loads(body)["checks"]["registration"] == {"ok": True, "state": "registered", "tsa": "web:2222", "heartbeat_age_seconds": 2}
+
+
+def test_a_draining_worker_is_live_but_not_ready(start, controls):
+    controls["beacon"].answer["beacon"]["drain"] = "landing"
+    healthcheck = start()
+    assert healthcheck.ask(path="/live")[0] == 200
+    status, body = healthcheck.ask(path="/ready")
+    assert (status, json.loads(body)["reasons"]) == (503, ["drain: landing"])
+
+
+def test_a_service_that_is_gone_or_hangs_is_not_live(start, controls, folder):
+    healthcheck = start("--healthcheck-timeout", "500ms")
+    controls["garden"].close()
+    os.unlink(folder / "control/garden.sock")
+    silent = socket.socket(socket.AF_UNIX)
+    os.unlink(folder / "control/beacon.sock")
+    silent.bind(str(folder / "control/beacon.sock"))
+    silent.listen()
+    status, body = healthcheck.ask(path="/live")
+    checks = json.loads(body)["checks"]
+    assert status == 503 and checks["baggageclaim"]["ok"]
+    assert "control/garden.sock" in checks["garden"]["reason"] and not checks["beacon"]["ok"]
+    silent.close()
+
+
+def test_ready_names_a_failing_api(start, controls, garden):
+    garden.status = 500
+    status, body = start().ask(path="/ready")
+    assert (status, json.loads(body)["reasons"]) == (503, ["garden: GET /ping was answered with status 500"])

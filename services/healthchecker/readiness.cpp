@@ -1,0 +1,155 @@
+#include "services/healthchecker/readiness.hpp"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "common/base/error.hpp"
+#include "common/daemon/control.hpp"
+#include "common/protocol/paths.hpp"
+
+namespace concourse::healthchecker {
+
+namespace {
+
+// The web calls a worker stalled after two heartbeats of 30 s that it didn't get.
+constexpr std::int64_t kHeartbeatLimitMs = 60'000;
+constexpr int kFailuresThatCount = 3;  // creations in a row: a single one may be its own fault
+constexpr std::uint64_t kLeastBytes = 512ULL << 20, kLeastInodes = 1000;
+
+class Judgement {
+ public:
+  explicit Judgement(std::string verdict) : verdict_(std::move(verdict)) {}
+
+  // An empty reason: it is well.
+  void add(const std::string& name, const std::string& reason, Json more = Json::object()) {
+    more["ok"] = reason.empty();
+    if (!reason.empty()) {
+      more["reason"] = reason;
+      reasons_.push_back(name + ": " + reason);
+    }
+    checks_[name] = std::move(more);
+  }
+  Json take() { return {{verdict_, reasons_.empty()}, {"reasons", reasons_}, {"checks", checks_}}; }
+
+ private:
+  std::string verdict_;
+  std::vector<std::string> reasons_;
+  Json checks_ = Json::object();
+};
+
+const Json& field(const Json& object, const char* name) {
+  static const Json kNone;
+  const Json* found = find_field(object, name);
+  return found != nullptr ? *found : kNone;
+}
+
+void judge_garden(Judgement& judgement, const Statements& statements, const std::string& api) {
+  const auto found = statements.find("garden");
+  if (!api.empty() || found == statements.end()) return judgement.add("garden", api);  // an external one says no more
+  const auto& creations = field(found->second.answer, "creations");
+  Json more = {{"containers", field(found->second.answer, "containers")}};
+  if (const Json& age = field(creations, "last_made_ms"); age.is_number_integer())
+    more["last_container_made_seconds_ago"] = age.get<std::int64_t>() / 1000;
+  const auto failures = int_field(creations, "failures_in_a_row");
+  judgement.add("garden",
+                failures < kFailuresThatCount
+                    ? ""
+                    : "the last " + std::to_string(failures) + " containers could not be made: " + string_field(creations, "error"),
+                std::move(more));
+}
+
+void judge_disk(Judgement& judgement, const Statements& statements) {
+  const auto found = statements.find("baggageclaim");
+  const auto& disk = found != statements.end() ? field(found->second.answer, "disk") : Json();
+  if (!disk.is_object()) return judgement.add("disk", "BaggageClaim doesn't say how much is free");
+  const auto bytes = static_cast<std::uint64_t>(int_field(disk, "free_bytes"));
+  const auto inodes = static_cast<std::uint64_t>(int_field(disk, "free_inodes"));
+  std::string reason;
+  if (bytes < kLeastBytes) reason = "only " + std::to_string(bytes >> 20) + " MiB are free";
+  else if (int_field(disk, "inodes") > 0 && inodes < kLeastInodes) reason = "only " + std::to_string(inodes) + " inodes are free";
+  judgement.add("disk", reason, disk);
+}
+
+void judge_registration(Judgement& judgement, const Statement& statement) {
+  const auto& beacon = field(statement.answer, "beacon");
+  if (!beacon.is_object())
+    return judgement.add("registration", statement.error.empty() ? "the beacon doesn't say" : statement.error);
+  const auto& current = field(beacon, "current");
+  const auto state = string_field(current, "state", string_field(beacon, "state"));
+  Json more = {{"state", state}, {"tsa", string_field(current, "tsa")}};
+  std::string reason;
+  if (state != "registered") {
+    reason = state;
+    if (const auto error = string_field(beacon, "last_error"); !error.empty()) reason += ": " + error;
+  } else if (const Json& age = field(current, "heartbeat_age_ms"); age.is_number_integer()) {
+    more["heartbeat_age_seconds"] = age.get<std::int64_t>() / 1000;
+    if (age.get<std::int64_t>() > kHeartbeatLimitMs)
+      reason = "no heartbeat for " + std::to_string(age.get<std::int64_t>() / 1000) + " s";
+  }
+  judgement.add("registration", reason, std::move(more));
+}
+
+void judge_drain(Judgement& judgement, const Statement& statement) {
+  const auto& beacon = field(statement.answer, "beacon");
+  if (!beacon.is_object()) return judgement.add("drain", "the beacon doesn't say");
+  auto reason = string_field(beacon, "drain");
+  const auto& progress = field(beacon, "drain_progress");
+  if (const auto waits_for = string_field(progress, "waits_for"); !waits_for.empty()) reason += ", waits for " + waits_for;
+  judgement.add("drain", reason, progress.is_object() ? progress : Json::object());
+}
+
+}  // namespace
+
+Statements ask_services(const std::filesystem::path& runtime_dir, bool own_garden, Deadline deadline) {
+  // Shared with threads that may be late: a service that hangs answers for nobody.
+  struct Board {
+    std::mutex mutex;  // guards statements
+    std::condition_variable changed;
+    Statements statements;
+  };
+  auto board = std::make_shared<Board>();
+  std::vector<std::string> services{"baggageclaim", "beacon"};
+  if (own_garden) services.insert(services.begin(), "garden");
+  for (const auto& service : services)
+    std::thread([board, service, deadline, socket = protocol::control_socket(runtime_dir, service)] {
+      Statement statement;
+      try {
+        statement.answer = daemon::ask(socket, {{"command", "status"}}, deadline);
+      } catch (const std::exception& e) {
+        statement.error = e.what();
+      }
+      const std::lock_guard lock(board->mutex);
+      board->statements[service] = std::move(statement);
+      board->changed.notify_all();
+    }).detach();
+  std::unique_lock lock(board->mutex);
+  board->changed.wait_until(lock, deadline.when(), [&] { return board->statements.size() == services.size(); });
+  auto statements = board->statements;
+  for (const auto& service : services) statements.try_emplace(service, Statement{{}, "no answer in time"});
+  return statements;
+}
+
+Json liveness(const Statements& statements) {
+  Judgement judgement("live");
+  for (const auto& [service, statement] : statements) judgement.add(service, statement.error);
+  return judgement.take();
+}
+
+Json readiness(const Statements& statements, const Report& apis) {
+  Judgement judgement("ready");
+  const auto reason = [&](const char* service) {
+    const auto found = apis.find(service);
+    return found != apis.end() ? found->second : std::string();
+  };
+  const auto beacon = statements.find("beacon");
+  const Statement silent{{}, "the beacon doesn't answer"};
+  judge_garden(judgement, statements, reason("garden"));
+  judgement.add("baggageclaim", reason("baggageclaim"));
+  judge_disk(judgement, statements);
+  judge_registration(judgement, beacon != statements.end() ? beacon->second : silent);
+  judge_drain(judgement, beacon != statements.end() ? beacon->second : silent);
+  return judgement.take();
+}
+
+}  // namespace concourse::healthchecker
