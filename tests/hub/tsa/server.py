@@ -64,23 +64,27 @@ class Tsa:
         self.authorized = list(authorized)
         self.team_authorized = dict(team_authorized or {})
         self.connections = set()
-        self._listener = None
+        self._listeners = []
         self.port = 0
 
     async def start(self, host="127.0.0.1", port=0):
+        self.port = await self.listen(host, port)
+
+    async def listen(self, host="127.0.0.1", port=0):
+        """One more address, as of another web node of the cluster; gives its port."""
         pair = asyncssh.load_keypairs(self._host_key)[0]
         pair.host_key_algorithms = HOST_KEY_ALGORITHMS
         options = asyncssh.SSHServerConnectionOptions(
             server_factory=lambda: TsaOwner(self._hub), server_host_keys=[pair], server_version="Go", login_timeout=0,
             password_auth=False, kbdint_auth=False, host_based_auth=False, gss_host=None, **ALGORITHMS)
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: TsaConnection(loop, options), host, port)
-        self.port = self._listener.sockets[0].getsockname()[1]
+        listener = await loop.create_server(lambda: TsaConnection(loop, options), host, port)
+        self._listeners.append(listener)
+        return listener.sockets[0].getsockname()[1]
 
     async def stop(self):
-        if self._listener:
-            self._listener.close()
-            self._listener = None
+        while self._listeners:
+            self._listeners.pop().close()
         for connection in list(self.connections):
             connection.abort()
 

@@ -8,12 +8,20 @@ import subprocess
 import asyncssh
 import pytest
 
+import recovery
 from fake_tsa import FakeTsa
 from harness import control
 from harness.wait import wait_until
 from stand_ins import Service, echo
 
 EXIT_STATUSES = (0, 1, 2, 10, 11, 12, 13, -signal.SIGKILL)  # anything else is a crash
+
+
+def pytest_terminal_summary(terminalreporter):
+    if recovery.TIMES:
+        terminalreporter.section("recovery of the beacon")
+    for fault, took in recovery.TIMES:
+        terminalreporter.line(f"{took:6.1f} s  {fault}")
 
 
 class Keys:
