@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "common/os/file.hpp"
 #include "services/garden/spec/capabilities.hpp"
 #include "services/garden/spec/devices.hpp"
@@ -47,12 +49,13 @@ Json resources(const ContainerSpec& spec, const Machine& machine) {
   Json r = {{"devices", device_rules(is_privileged_at_all(spec, machine))}};
   const auto shares = spec.limits.cpu_weight != 0 ? spec.limits.cpu_weight : spec.limits.cpu_shares;
   if (shares != 0) r["cpu"] = {{"shares", shares}};
+  const auto int64 = [](std::uint64_t value) { return std::min<std::uint64_t>(value, INT64_MAX); };  // as OCI's numbers are
   if (spec.limits.memory_bytes != 0) {
-    r["memory"] = {{"limit", spec.limits.memory_bytes}};
+    r["memory"] = {{"limit", int64(spec.limits.memory_bytes)}};
     // OCI's number is memory and swap together: no swap beyond the limit.
-    if (machine.swap_accounting) r["memory"]["swap"] = spec.limits.memory_bytes;
+    if (machine.swap_accounting) r["memory"]["swap"] = int64(spec.limits.memory_bytes);
   }
-  if (spec.limits.pids != 0) r["pids"] = {{"limit", spec.limits.pids}};
+  if (spec.limits.pids != 0) r["pids"] = {{"limit", int64(spec.limits.pids)}};
   return r;
 }
 

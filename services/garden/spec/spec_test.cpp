@@ -84,6 +84,10 @@ TEST_CASE("oci spec: limits only where they were asked for, swap held with memor
   CHECK(r["memory"] == Json{{"limit", 64 << 20}, {"swap", 64 << 20}});
   CHECK(r["cpu"]["shares"] == 7);
   CHECK(r["pids"]["limit"] == 10);
+  s.limits.memory_bytes = s.limits.pids = UINT64_MAX;
+  const auto huge = oci_spec(s, machine(), "/e")["linux"]["resources"];
+  CHECK(huge["memory"] == Json{{"limit", INT64_MAX}, {"swap", INT64_MAX}});
+  CHECK(huge["pids"]["limit"] == INT64_MAX);
 }
 
 TEST_CASE("oci spec: mounts in order, the container's own files last, read-only unless asked") {
