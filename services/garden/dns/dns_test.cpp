@@ -130,3 +130,44 @@ TEST_CASE("dns: resolvers are asked in turn, and the answer is passed on as it i
   CHECK(f.ask_udp(kQuery) == kQuery + "answer");
   server.join();
 }
+
+TEST_CASE("dns: one container that asks without end leaves room for the others") {
+  Fixture f("");
+  const dns::DnsProxy proxy("127.0.0.1", f.dir / "resolv.conf", f.port);
+  UniqueFd resolver(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  auto address = local(53);
+  address.sin_addr.s_addr = htonl(0x7f4d5803);  // 127.77.88.3
+  if (::bind(resolver.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    MESSAGE("skipped: no right to listen on port 53");
+    return;
+  }
+  os::replace_file(f.dir / "resolv.conf", "nameserver 127.77.88.3\n");
+  const auto client = [&](const char* source) {
+    UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    auto from = local(0);
+    inet_pton(AF_INET, source, &from.sin_addr);
+    const auto to = local(f.port);
+    REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&from), sizeof from) == 0);
+    REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
+    return fd;
+  };
+  const auto greedy = client("127.0.0.1"), other = client("127.0.0.2");
+  char buffer[512];
+  // The resolver answers nobody, so that the first queries stay under way; the one that is too many is refused.
+  for (int i = 0; !os::wait_for(greedy.get(), POLLIN, Deadline::in(std::chrono::milliseconds(0))); ++i) {
+    REQUIRE(i < 5000);
+    REQUIRE(::send(greedy.get(), kQuery.data(), kQuery.size(), 0) > 0);
+    while (::recv(resolver.get(), buffer, sizeof buffer, MSG_DONTWAIT) > 0) {
+    }
+  }
+  const auto refused = ::recv(greedy.get(), buffer, sizeof buffer, 0);
+  CHECK(is_server_failure(std::string(buffer, static_cast<std::size_t>(refused))));
+  const std::string question = "\x77\x77" + kQuery.substr(2);
+  REQUIRE(::send(other.get(), question.data(), question.size(), 0) > 0);
+  bool heard = false;
+  while (!heard && os::wait_for(resolver.get(), POLLIN, Deadline::in(std::chrono::seconds(20)))) {
+    const auto n = ::recv(resolver.get(), buffer, sizeof buffer, 0);
+    heard = std::string(buffer, static_cast<std::size_t>(n)) == question;
+  }
+  CHECK(heard);
+}

@@ -33,6 +33,12 @@ std::optional<Resolver> parse(const std::string& text, std::uint16_t port) {
 
 }  // namespace
 
+bool same_host(const sockaddr_storage& a, const sockaddr_storage& b) {
+  const auto& one = reinterpret_cast<const sockaddr_in&>(a);
+  const auto& other = reinterpret_cast<const sockaddr_in&>(b);
+  return one.sin_family == AF_INET && other.sin_family == AF_INET && one.sin_addr.s_addr == other.sin_addr.s_addr;
+}
+
 const std::vector<Resolver>& Resolvers::list() {
   std::error_code error;
   const auto changed = std::filesystem::last_write_time(file_, error);

@@ -13,6 +13,9 @@ struct Resolver {
   socklen_t size = 0;
 };
 
+// Whether two IPv4 addresses are those of the same machine, whatever the ports.
+bool same_host(const sockaddr_storage& a, const sockaddr_storage& b);
+
 class Resolvers {
  public:
   explicit Resolvers(std::filesystem::path resolv_conf, std::uint16_t port = 53) : file_(std::move(resolv_conf)), port_(port) {}

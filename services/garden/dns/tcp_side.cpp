@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "services/garden/dns/message.hpp"
@@ -26,10 +27,16 @@ TcpSide::~TcpSide() {
 
 void TcpSide::accept_some() {
   while (connections_.size() < kMaxConnections) {
-    UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    UniqueFd client(::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!client) return;
+    const auto from_there = [&](const auto& entry) { return same_host(entry.second.address, address); };
+    if (static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(), from_there)) >= kMaxConnectionsOfOne)
+      continue;
     const auto id = next_id_++;
     auto& connection = connections_[id];
+    connection.address = address;
     connection.client = std::move(client);
     // Nothing is wanted of it before there is a resolver, but its end is noticed.
     loop_.watch(connection.client.get(), 0, [this, id](std::uint32_t) { pump(id); });

@@ -14,7 +14,8 @@ namespace concourse::garden::dns {
 
 class TcpSide {
  public:
-  static constexpr std::size_t kMaxConnections = 200;  // more wait to be accepted
+  static constexpr std::size_t kMaxConnections = 200;      // more wait to be accepted
+  static constexpr std::size_t kMaxConnectionsOfOne = 50;  // container; more are closed
 
   TcpSide(EventLoop& loop, UniqueFd listener, Resolvers& resolvers);
   ~TcpSide();
@@ -26,6 +27,7 @@ class TcpSide {
     bool ended = false;
   };
   struct Connection {
+    sockaddr_storage address{};  // the client's
     UniqueFd client, resolver;
     std::size_t next_resolver = 0;
     bool connected = false;

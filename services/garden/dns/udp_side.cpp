@@ -1,12 +1,15 @@
 #include "services/garden/dns/udp_side.hpp"
 
+#include <algorithm>
+
 #include "services/garden/dns/message.hpp"
 
 namespace concourse::garden::dns {
 
 namespace {
+constexpr int kQueriesAtOnce = 64;                   // then answers and timers get their turn, however fast a container asks
 constexpr auto kPatience = std::chrono::seconds(2);  // for one resolver; libc's own is five for all
-}
+}  // namespace
 
 UdpSide::UdpSide(EventLoop& loop, UniqueFd socket, Resolvers& resolvers)
     : loop_(loop), socket_(std::move(socket)), resolvers_(resolvers) {
@@ -20,7 +23,7 @@ UdpSide::~UdpSide() {
 
 void UdpSide::receive() {
   static thread_local char buffer[kMaxMessage];
-  for (;;) {
+  for (int i = 0; i < kQueriesAtOnce; ++i) {
     Query query;
     query.client.size = sizeof query.client.address;
     const auto n = ::recvfrom(socket_.get(), buffer, sizeof buffer, MSG_DONTWAIT,
@@ -28,7 +31,7 @@ void UdpSide::receive() {
     if (n < 0) return;
     query.message.assign(buffer, static_cast<std::size_t>(n));
     if (!query_id(query.message)) continue;
-    if (queries_.size() >= kMaxPending) {
+    if (!may_ask(query.client)) {
       if (const auto failure = server_failure(query.message)) reply(query, *failure);
       continue;
     }
@@ -36,6 +39,12 @@ void UdpSide::receive() {
     queries_.emplace(id, std::move(query));
     ask_next(id);
   }
+}
+
+bool UdpSide::may_ask(const Resolver& client) const {
+  const auto from_there = [&](const auto& entry) { return same_host(entry.second.client.address, client.address); };
+  return queries_.size() < kMaxPending &&
+         static_cast<std::size_t>(std::count_if(queries_.begin(), queries_.end(), from_there)) < kMaxPendingOfOne;
 }
 
 void UdpSide::ask_next(std::uint64_t id) {

@@ -13,7 +13,8 @@ namespace concourse::garden::dns {
 
 class UdpSide {
  public:
-  static constexpr std::size_t kMaxPending = 1000;  // queries under way; more are answered with SERVFAIL at once
+  // Queries under way, of all containers and of one; more are answered with SERVFAIL at once.
+  static constexpr std::size_t kMaxPending = 1000, kMaxPendingOfOne = 250;
 
   UdpSide(EventLoop& loop, UniqueFd socket, Resolvers& resolvers);
   ~UdpSide();
@@ -28,6 +29,7 @@ class UdpSide {
   };
 
   void receive();
+  bool may_ask(const Resolver& client) const;
   void ask_next(std::uint64_t id);
   void answered(std::uint64_t id);
   void close_attempt(Query& query);
