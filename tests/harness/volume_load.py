@@ -18,7 +18,8 @@ class Crowd:
         server.api.create("empty", "base")
         server.api.stream_in("base", tar_of(files), encoding="raw")
         shared = {"base": {"files": files}}
-        self.players = [Player(server, seed + number, log=lambda words: None, prefix=f"p{number}-", shared=shared) for number in range(players)]
+        self.players = [Player(server, seed + number, log=lambda words: None, prefix=f"p{number}-", shared=shared, reuse=False)
+                        for number in range(players)]
         self.done, self.killed = 0, False
 
     def play(self, kills, operations):

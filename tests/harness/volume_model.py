@@ -25,19 +25,31 @@ class Model:
     def __init__(self):
         self.volumes = {}
         self.lies_on = {}
+        self.kept = {}  # what lies_on was of those that were destroyed when others lay on them: until the next clean-up or start
 
     def has_children(self, handle):
-        return any(handle in layers for layers in self.lies_on.values())
+        return any(handle in layers for layers in [*self.lies_on.values(), *self.kept.values()])
+
+    def clean(self):
+        for handle in sorted(self.kept):
+            if not self.has_children(handle):
+                del self.kept[handle]
 
 
 class Player:
-    """Plays with the handles that begin with `prefix`, and copies from `shared` too, {handle: volume} that nobody changes."""
+    """Plays with the handles that begin with `prefix`, and copies from `shared` too, {handle: volume} that nobody changes.
 
-    def __init__(self, server, seed, log=print, prefix="v", shared=None):
+    With `reuse` handles are used again; what a clean-up by others makes of that can't be foretold."""
+
+    def __init__(self, server, seed, log=print, prefix="v", shared=None, reuse=True):
         self.server, self.random, self.log = server, random.Random(seed), log
-        self.handles, self.shared = [f"{prefix}{number}" for number in range(HANDLES)], shared or {}
+        self.prefix, self.shared, self.reuse = prefix, shared or {}, reuse
         self.model = Model()
-        self.count = 0
+        self.count = self.made = 0
+
+    def new_handle(self):
+        self.made += 1
+        return f"{self.prefix}{self.random.randrange(HANDLES) if self.reuse else self.made}"
 
     def play(self, steps, kill_every):
         for step in range(steps):
@@ -55,6 +67,8 @@ class Player:
     # `change` is None.
 
     def choose(self):
+        if not self.reuse and len(self.model.volumes) >= HANDLES:
+            return self.destroy()
         return self.random.choices([self.create, self.copy, self.destroy, self.stream, self.broken_stream, self.privilege, self.property, self.write, self.clean],
                                    weights=[5, 6, 3, 6, 3, 3, 2, 4, 1])[0]()
 
@@ -66,19 +80,20 @@ class Player:
         return b"%d-" % self.count + self.random.randbytes(self.random.choice([0, 10, 5000, 300_000]))
 
     def create(self):
-        handle, privileged = self.random.choice(self.handles), self.random.random() < 0.3
+        handle, privileged = self.new_handle(), self.random.random() < 0.3
         properties = {"n": str(self.count)}
         taken = handle in self.model.volumes or self.model.has_children(handle)
 
         def change(model):
             model.volumes[handle] = {"privileged": privileged, "properties": properties, "files": {}}
             model.lies_on[handle] = []
+            model.kept.pop(handle, None)
 
         return (f"create {handle}", lambda: self.server.api.create("empty", handle, privileged=privileged, properties=properties), None if taken else change)
 
     def copy(self):
         parent = self.random.choice(sorted({**self.model.volumes, **self.shared}) or ["nobody"])
-        handle, privileged = self.random.choice(self.handles), self.random.random() < 0.3
+        handle, privileged = self.new_handle(), self.random.random() < 0.3
         taken = handle in self.model.volumes or self.model.has_children(handle) or parent not in {**self.model.volumes, **self.shared}
 
         def change(model):
@@ -86,6 +101,7 @@ class Player:
             model.volumes[handle] = {"privileged": privileged, "properties": None, "files": dict(files)}
             # Only overlays lie on their parents.
             model.lies_on[handle] = [parent, *model.lies_on.get(parent, [])] if self.server.driver == "overlay" else []
+            model.kept.pop(handle, None)
 
         return (f"copy {parent} to {handle}", lambda: self.server.api.create({"type": "cow", "volume": parent}, handle, privileged=privileged),
                 None if taken else change)
@@ -94,6 +110,8 @@ class Player:
         handle = self.some()
 
         def change(model):
+            if model.has_children(handle):
+                model.kept[handle] = model.lies_on[handle]
             del model.volumes[handle]
             del model.lies_on[handle]
 
@@ -171,7 +189,7 @@ class Player:
         return (f"write {name} in {handle}", write, lambda model: model.volumes[handle]["files"].__setitem__(name, content))
 
     def clean(self):
-        return ("clean up", lambda: self.server.api.call("POST", "/volumes/cleanup-orphans"), lambda model: None)
+        return ("clean up", lambda: self.server.api.call("POST", "/volumes/cleanup-orphans"), Model.clean)
 
     def whole(self, operation):
         words, do, change = operation
@@ -204,6 +222,7 @@ class Player:
         self.server.kill()
         thread.join()
         self.server.start()
+        self.model.kept = {}
         assert not self.server.status()["recovered"]["quarantined"], self.server.logged("baggageclaim.volume quarantined")
         if change is None:
             return
@@ -216,6 +235,7 @@ class Player:
         """Learns whether what was under way when the server died has happened."""
         after = copy.deepcopy(self.model)
         change(after)
+        after.kept = {}
         try:
             self.check(after)
             self.model = after
@@ -224,7 +244,7 @@ class Player:
 
     def check(self, model=None):
         model = model or self.model
-        listed = {volume["handle"]: volume for volume in self.server.api.volumes() if volume["handle"] in self.handles}
+        listed = {volume["handle"]: volume for volume in self.server.api.volumes() if volume["handle"].startswith(self.prefix)}
         assert listed.keys() == model.volumes.keys(), (listed.keys(), model.volumes.keys())
         for handle, volume in model.volumes.items():
             assert listed[handle]["privileged"] == volume["privileged"], handle
