@@ -28,7 +28,7 @@ using concourse::testing::fuzz_check;
 
 namespace {
 
-constexpr std::size_t kMaxInput = 64 << 10;  // what a socket takes without anybody reading
+constexpr std::size_t kMaxBytes = 64 << 10;  // what a socket takes without anybody reading
 constexpr int kMaxRequests = 8;
 constexpr auto kPatience = std::chrono::seconds(60);
 
@@ -172,7 +172,7 @@ std::vector<std::string> fuzz_seeds() {
 
 void fuzz_one(std::string_view input) {
   log::set_level(log::Level::fatal);
-  if (input.size() > kMaxInput) return;
+  if (input.size() > kMaxBytes) return;
   Jail::instance().run([&] { run(input); });
 }
 
