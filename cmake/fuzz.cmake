@@ -1,7 +1,7 @@
 # fuzzer(NAME SOURCES... LIBRARIES LIBS...): a program that feeds made-up input to the fuzz_one() of its sources
 # (common/testing/fuzz.hpp).
 #
-# As a rule it is a test: its seeds and a few thousand mutations of them, the same ones in every run. With CONCOURSE_FUZZERS
+# As a rule it is a test: its seeds and a thousand mutations of them, the same ones in every run. With CONCOURSE_FUZZERS
 # (preset fuzz, clang) it is a libFuzzer program, whose mutations are led by what they reach in the code.
 function(fuzzer name)
   cmake_parse_arguments(PARSE_ARGV 1 fuzzer "" "" "LIBRARIES")

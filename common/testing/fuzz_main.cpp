@@ -131,7 +131,7 @@ int main(int argc, char** argv) {
     }
     std::abort();
   });
-  std::uint64_t runs = 3000, seed = 1, seconds = 0;
+  std::uint64_t runs = 1000, seed = 1, seconds = 0;
   bool files = false;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
