@@ -1,5 +1,3 @@
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +7,7 @@
 #include "common/os/file.hpp"
 #include "common/os/process.hpp"
 #include "services/supervisor/checks.hpp"
+#include "services/supervisor/port_owner.hpp"
 #include "services/supervisor/service_spec.hpp"
 #include "services/supervisor/sockets.hpp"
 
@@ -67,15 +66,16 @@ void check_kernel(ProblemList& problems) {
         "this kernel allows no user namespaces, which unprivileged containers need; set sysctl user.max_user_namespaces");
 }
 
-// Ports that this very worker has are no problem.
-bool is_running(const fs::path& runtime_dir) {
-  const UniqueFd lock(::open((runtime_dir / "lock").c_str(), O_RDONLY | O_CLOEXEC));
-  return lock && flock(lock.get(), LOCK_SH | LOCK_NB) != 0;
+// A worker that runs already, under a supervisor or under systemd, has its own ports.
+bool is_ours(const ListenerSpec& listener) {
+  const auto owner = listener.path.empty() ? port_owner(listener.tcp.port) : std::nullopt;
+  return owner && owner->find("(concourse") != std::string::npos;
 }
 
 void check_addresses(const std::vector<ServiceSpec>& specs, ProblemList& problems) {
   for (const auto& spec : specs)
     for (const auto& listener : spec.listeners) {
+      if (is_ours(listener)) continue;
       try {
         check_address(listener);
       } catch (const Error& e) {
@@ -123,7 +123,7 @@ std::vector<Error> check_thoroughly(const config::Values& values, const config::
   check_certificates(values, problems);
   check_oci_runtime(values, environment, programs, problems);
   check_kernel(problems);
-  if (!is_running(values.text("runtime-dir"))) check_addresses(specs, problems);
+  check_addresses(specs, problems);
   for (const auto& spec : specs) {
     try {
       check_service(spec, values, problems);

@@ -1,12 +1,15 @@
 """Everything an operator does to a worker, in the middle of a build that writes line after line: no build fails, no line is lost."""
 
+import contextlib
 import os
 import re
 import signal
+import socket
 
 import pytest
 
 from harness import control
+from harness.wait import wait_until
 
 # CONCOURSE_TEST_RESTARTS=20 for a long run by hand.
 RESTARTS = int(os.environ.get("CONCOURSE_TEST_RESTARTS", "2"))
@@ -24,14 +27,29 @@ def check_lines(result, count):
     assert result.stdout.decode().replace("\r\n", "\n").splitlines() == [f"line {n}" for n in range(count)]
 
 
+def received(manager):
+    """The lines that a service manager has been told since the last time."""
+    lines = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            lines += manager.recv(1 << 16).decode().splitlines()
+    return lines
+
+
 @pytest.mark.parametrize("number,during,after", [(signal.SIGUSR1, "landing", "landed"), (signal.SIGUSR2, "retiring", "")])
-def test_land_and_retire_let_the_build_end_first(hub, worker, number, during, after):
+def test_land_and_retire_let_the_build_end_first(hub, make_worker, scratch, number, during, after):
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(scratch / "manager"))
+    manager.setblocking(False)
+    worker = make_worker(hub, environment={"NOTIFY_SOCKET": str(scratch / "manager")}).start().wait_ready().wait_registered()
     with hub.build(worker.name) as build:
         step = start_lines(build, 500)
         step.wait_for(b"line 50\r")
         worker.signal(number)
         hub.wait_state(worker.name, during)
+        waits = f"{during}, waits for 1 container with a running process: {build.container('task')}"
         worker.wait_log("drain under way", build.container("task"))
+        wait_until(lambda: any(waits in line for line in received(manager)), f"the manager to be told {waits!r}")
         # A beacon that dies or is restarted, and a lost connection, don't undo it.
         worker.kill_service("beacon")
         hub.wait_for(lambda hub: hub.atc.worker(worker.name).registrations == 2, "the registration of the next beacon")
@@ -41,6 +59,7 @@ def test_land_and_retire_let_the_build_end_first(hub, worker, number, during, af
         assert hub.state(worker.name) == during and worker.process.poll() is None
     hub.wait_state(worker.name, after)
     assert worker.wait_exit() == 0
+    manager.close()
 
 
 def test_a_drain_goes_on_while_the_tsa_is_away(hub, worker):
