@@ -36,5 +36,8 @@ std::vector<Verb> garden_verbs();
 std::vector<Verb> volume_verbs();
 std::vector<Verb> service_verbs();
 std::vector<Verb> drain_verbs();
+std::vector<Verb> doctor_verbs();
+std::vector<Verb> log_verbs();
+std::vector<Verb> completion_verbs();
 
 }  // namespace concourse::ctl

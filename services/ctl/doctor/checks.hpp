@@ -1,0 +1,30 @@
+// The checks of concourse-workerctl doctor, in the order in which they are told. Each is short, changes nothing that stays, and
+// throws nothing: what it can't find out is a finding.
+#pragma once
+
+#include <filesystem>
+
+#include "common/config/values.hpp"
+#include "services/ctl/doctor/finding.hpp"
+
+namespace concourse::ctl::doctor {
+
+Findings check_kernel();                                 // version, user namespaces, cgroups, swap accounting
+Findings check_runtime(const config::Values& settings);  // crun or runc, and its version
+Findings check_storage(const std::filesystem::path& runtime_dir, const config::Values& settings);  // driver, disk
+Findings check_network(const config::Values& settings);                                            // firewall, forwarding, DNS, MTU
+Findings check_ports(const std::filesystem::path& runtime_dir, const config::Values& settings);
+Findings check_clock();
+Findings check_cluster(const std::filesystem::path& runtime_dir, const config::Values& settings);  // keys, TSA, registration
+Findings check_services(const std::filesystem::path& runtime_dir);
+
+// The judgements, apart from where the facts come from.
+Finding judge_kernel(const std::string& release);                                 // uname -r
+Finding judge_runtime(const std::string& path, const std::string& version_text);  // what `--version` printed
+Finding judge_name_servers(const std::string& resolv_conf, bool resolved_lists_others, bool given);
+Finding judge_key_mode(const std::string& path, unsigned mode, unsigned owner);
+Finding judge_room(const std::string& what, const std::string& path, double free_share, const std::string& free_text);
+// The base chains of `nft -j list ruleset` that drop forwarded packets unless a rule says otherwise, less those of workers.
+std::vector<std::string> dropping_chains(const Json& ruleset);
+
+}  // namespace concourse::ctl::doctor

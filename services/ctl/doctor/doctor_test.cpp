@@ -1,0 +1,62 @@
+#include <doctest/doctest.h>
+
+#include "services/ctl/doctor/checks.hpp"
+#include "services/ctl/doctor/settings.hpp"
+
+using namespace concourse;
+using namespace concourse::ctl::doctor;
+
+TEST_CASE("doctor: kernels by what they can") {
+  CHECK(judge_kernel("6.1.0-37-cloud-amd64").verdict == Verdict::ok);
+  CHECK(judge_kernel("5.15.0-generic").verdict == Verdict::warning);
+  CHECK(judge_kernel("5.10.0").verdict == Verdict::warning);
+  CHECK(judge_kernel("4.19.0").verdict == Verdict::failure);
+  CHECK(judge_kernel("strange").verdict == Verdict::warning);
+}
+
+TEST_CASE("doctor: OCI runtimes below the fixed versions are warned of, a distribution's are not") {
+  CHECK(judge_runtime("/r", "runc version 1.1.11\nspec: 1.0.2\n").verdict == Verdict::warning);
+  CHECK(judge_runtime("/r", "runc version 1.2.7").verdict == Verdict::warning);
+  CHECK(judge_runtime("/r", "runc version 1.2.8").verdict == Verdict::ok);
+  CHECK(judge_runtime("/r", "runc version 1.3.2").verdict == Verdict::warning);
+  CHECK(judge_runtime("/r", "runc version 1.3.3").verdict == Verdict::ok);
+  CHECK(judge_runtime("/r", "runc version 1.1.5+ds1").verdict == Verdict::ok);
+  CHECK(judge_runtime("/r", "crun version 1.8.1\ncommit: f8a096b").verdict == Verdict::ok);
+  CHECK(judge_runtime("/r", "crun version 1.4.3").verdict == Verdict::warning);
+  CHECK(judge_runtime("/r", "").verdict == Verdict::warning);
+}
+
+TEST_CASE("doctor: name servers that containers can't reach") {
+  CHECK(judge_name_servers("nameserver 127.0.0.53\n", false, false).verdict == Verdict::warning);
+  CHECK(judge_name_servers("nameserver ::1\n", false, false).verdict == Verdict::warning);
+  CHECK(judge_name_servers("nameserver 127.0.0.53\n", true, false).verdict == Verdict::ok);
+  CHECK(judge_name_servers("nameserver 127.0.0.53\n", false, true).verdict == Verdict::ok);
+  CHECK(judge_name_servers("search x\nnameserver 10.0.0.2\n", false, false).verdict == Verdict::ok);
+  CHECK(judge_name_servers("", false, false).verdict == Verdict::failure);
+}
+
+TEST_CASE("doctor: keys, room and other people's firewalls") {
+  CHECK(judge_key_mode("/k", 0600, 0).verdict == Verdict::ok);
+  CHECK(judge_key_mode("/k", 0644, 0).remedy == "chmod 600 /k");
+  CHECK(judge_room("disk", "/w", 0.5, "5 GiB").verdict == Verdict::ok);
+  CHECK(judge_room("disk", "/w", 0.05, "5 GiB").verdict == Verdict::warning);
+  CHECK(judge_room("disk", "/w", 0.01, "5 GiB").verdict == Verdict::failure);
+  const auto rules = parse_json(R"({"nftables":[{"metainfo":{}},
+    {"chain":{"family":"ip","table":"filter","name":"FORWARD","hook":"forward","policy":"drop"}},
+    {"chain":{"family":"ip","table":"filter","name":"INPUT","hook":"input","policy":"drop"}},
+    {"chain":{"family":"inet","table":"concourse_1","name":"forward","hook":"forward","policy":"drop"}}]})");
+  CHECK(dropping_chains(rules) == std::vector<std::string>{"chain ip filter FORWARD"});
+  CHECK(dropping_chains(Json::object()).empty());
+}
+
+TEST_CASE("doctor: a settings file as systemd reads it") {
+  const auto read = parse_env_file("# no\n; no\n\nA=1\n B = \"two words\"\nC='x'\nD=\nbroken\n");
+  CHECK(read == config::Environment{{"A", "1"}, {"B", "two words"}, {"C", "x"}, {"D", ""}});
+}
+
+TEST_CASE("doctor: what is told has its remedy below it and is counted") {
+  const Findings findings{ok("a", "fine"), warning("b", "odd", "mend it")};
+  CHECK(to_text(findings).find("→ mend it\n\n1 OK, 1 warning, 0 failures\n") != std::string::npos);
+  CHECK_FALSE(has_failure(findings));
+  CHECK(to_json(findings)[1]["verdict"] == "warning");
+}

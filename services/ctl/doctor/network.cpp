@@ -1,0 +1,140 @@
+#include <nftables/libnftables.h>
+#include <sys/timex.h>
+
+#include <algorithm>
+#include <ctime>
+#include <memory>
+#include <sstream>
+
+#include "common/base/error.hpp"
+#include "common/base/strings.hpp"
+#include "common/daemon/listeners.hpp"
+#include "common/os/file.hpp"
+#include "services/ctl/doctor/checks.hpp"
+#include "services/ctl/worker_view.hpp"
+
+namespace concourse::ctl::doctor {
+
+namespace {
+
+std::string nft_list() {
+  const std::unique_ptr<nft_ctx, decltype(&nft_ctx_free)> nft(nft_ctx_new(NFT_CTX_DEFAULT), nft_ctx_free);
+  if (nft == nullptr) return "";
+  nft_ctx_output_set_flags(nft.get(), NFT_CTX_OUTPUT_JSON);
+  nft_ctx_buffer_output(nft.get());
+  nft_ctx_buffer_error(nft.get());
+  if (nft_run_cmd_from_buffer(nft.get(), "list ruleset") != 0) return "";
+  return nft_ctx_get_output_buffer(nft.get());
+}
+
+Finding firewall() {
+  try {
+    const auto text = nft_list();
+    if (text.empty())
+      return warning("firewall", "the rules can't be read",
+                     "run the doctor as root, with nf_tables in the kernel (modprobe nf_tables)");
+    const auto chains = dropping_chains(parse_json(text));
+    if (chains.empty()) return ok("firewall", "nobody else drops what containers send");
+    return warning(
+        "firewall", join(chains, ", ") + " drops forwarded packets unless a rule there accepts them",
+        "accept those of the containers there, for instance for Docker: iptables -I DOCKER-USER -s <garden-network-pool> "
+        "-j ACCEPT, and the same with -d");
+  } catch (const Error& e) {
+    return warning("firewall", std::string("the rules can't be understood: ") + e.what(), "look yourself: nft list ruleset");
+  }
+}
+
+Finding forwarding() {
+  const auto on = trim(os::read_file("/proc/sys/net/ipv4/ip_forward").value_or("0")) == "1";
+  if (on) return ok("forwarding", "net.ipv4.ip_forward is on");
+  return warning("forwarding", "net.ipv4.ip_forward is off; Garden turns it on when it starts",
+                 "if Garden runs, something turned it off again: sysctl -w net.ipv4.ip_forward=1");
+}
+
+Finding name_servers(const config::Values& settings) {
+  const auto others = os::read_file("/run/systemd/resolve/resolv.conf").value_or("").find("nameserver") != std::string::npos;
+  return judge_name_servers(os::read_file("/etc/resolv.conf").value_or(""), others, !settings.list("garden-dns-server").empty());
+}
+
+// The device of the default route, and its largest packet.
+Finding mtu(const config::Values& settings) {
+  std::istringstream routes(os::read_file("/proc/net/route").value_or(""));
+  std::string line;
+  std::getline(routes, line);
+  while (std::getline(routes, line)) {
+    std::istringstream words(line);
+    std::string device, destination;
+    if (!(words >> device >> destination) || destination != "00000000") continue;
+    const auto uplink = parse_i64(trim(os::read_file("/sys/class/net/" + device + "/mtu").value_or(""))).value_or(1500);
+    const auto chosen = settings.integer("garden-mtu");
+    if (chosen > uplink)
+      return warning("MTU", "containers have " + std::to_string(chosen) + ", " + device + " only " + std::to_string(uplink),
+                     "CONCOURSE_GARDEN_MTU=" + std::to_string(uplink) + ", or leave it unset to take the uplink's");
+    return ok("MTU", std::to_string(chosen > 0 ? chosen : uplink) + " in containers, " + std::to_string(uplink) + " on " + device);
+  }
+  return warning("MTU", "there is no default route: containers reach nothing outside", "see ip route");
+}
+
+bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
+
+}  // namespace
+
+std::vector<std::string> dropping_chains(const Json& ruleset) {
+  std::vector<std::string> chains;
+  const auto* items = find_field(ruleset, "nftables");
+  if (items == nullptr) return chains;
+  for (const auto& item : *items) {
+    const auto* chain = find_field(item, "chain");
+    if (chain == nullptr || string_field(*chain, "hook") != "forward" || string_field(*chain, "policy") != "drop") continue;
+    const auto table = string_field(*chain, "table");
+    if (!table.starts_with("concourse_"))
+      chains.push_back("chain " + string_field(*chain, "family") + " " + table + " " + string_field(*chain, "name"));
+  }
+  return chains;
+}
+
+Finding judge_name_servers(const std::string& resolv_conf, bool resolved_lists_others, bool given) {
+  if (given) return ok("DNS", "containers get the servers of CONCOURSE_GARDEN_DNS_SERVER");
+  std::vector<std::string> servers;
+  std::istringstream lines(resolv_conf);
+  std::string line, keyword, server;
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    if (words >> keyword >> server && keyword == "nameserver") servers.push_back(server);
+  }
+  if (servers.empty())
+    return failure("DNS", "/etc/resolv.conf names no server", "write one into it, or set CONCOURSE_GARDEN_DNS_SERVER");
+  if (!std::all_of(servers.begin(), servers.end(), is_loopback)) return ok("DNS", "containers ask " + join(servers, ", "));
+  if (resolved_lists_others)
+    return ok("DNS", join(servers, ", ") + " is this machine; containers ask systemd-resolved's servers instead");
+  return warning("DNS", "/etc/resolv.conf has only " + join(servers, ", ") + ", which containers can't reach",
+                 "set CONCOURSE_GARDEN_DNS_SERVER, or CONCOURSE_GARDEN_DNS_PROXY_ENABLE=true");
+}
+
+Findings check_network(const config::Values& settings) { return {firewall(), forwarding(), name_servers(settings), mtu(settings)}; }
+
+Findings check_ports(const std::filesystem::path& runtime_dir, const config::Values& settings) {
+  const auto ip = settings.text("healthcheck-bind-ip");
+  const auto port = settings.port("healthcheck-bind-port");
+  const auto where = ip + ":" + std::to_string(port);
+  const auto view = look(runtime_dir);
+  for (const auto& service : view.services)
+    if (service.name == "healthcheck" && service.up) return {ok("ports", where + " is served by the healthcheck")};
+  try {
+    daemon::listen_tcp(ip, port);
+    return {ok("ports", where + " is free for the healthcheck")};
+  } catch (const Error& e) {
+    return {failure("ports", e.what(), "free it (ss -tlnp shows who has it), or set CONCOURSE_HEALTHCHECK_BIND_PORT")};
+  }
+}
+
+Findings check_clock() {
+  timex clock{};
+  const bool synchronized = ::adjtimex(&clock) >= 0 && (clock.status & STA_UNSYNC) == 0;
+  if (std::time(nullptr) < 1'700'000'000)  // November 2023: no machine of this worker is older
+    return {failure("clock", "is years behind", "set it: timedatectl set-ntp true")};
+  if (!synchronized) return {warning("clock", "nothing keeps it right", "timedatectl set-ntp true, or install chrony")};
+  return {ok("clock", "is kept right")};
+}
+
+}  // namespace concourse::ctl::doctor
