@@ -26,6 +26,11 @@ def test_the_target_brings_up_a_worker_that_runs_steps(target, hub):
     assert target.run("sh", "-c", "exec 3<>/dev/tcp/127.0.0.1/8888", check=False).returncode in (0, 2)
 
 
+@pytest.mark.parametrize("service,tenths", [("concourse-baggageclaim", 64), ("concourse-beacon", 19), ("concourse-healthcheck", 17)])
+def test_a_service_is_no_more_exposed_than_docs_hardening_says(machine, service, tenths):
+    machine.run("systemd-analyze", "security", "--no-pager", f"--threshold={tenths}", f"{service}.service")
+
+
 def test_only_garden_and_baggageclaim_are_root(target):
     users = {service: target.output("ps", "-o", "user:20=", "-p", target.pid(service)) for service in SERVICES}
     assert users == {"concourse-garden": "root", "concourse-baggageclaim": "root", "concourse-beacon": "concourse-worker",
