@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 
 #include "common/base/error.hpp"
 #include "common/config/groups.hpp"
@@ -17,7 +18,7 @@
 namespace concourse::daemon {
 
 Context::Context(std::string name, std::vector<std::string> arguments)
-    : name_(std::move(name)), arguments_(std::move(arguments)), listeners_(Listeners::inherit()) {}
+    : name_(std::move(name)), arguments_(std::move(arguments)), listeners_(Listeners::inherit()), start_time_(std::time(nullptr)) {}
 
 void Context::checked(const config::Values& values) const {
   if (values.flag(config::kCheckConfig)) throw config::HelpShown();
@@ -34,7 +35,7 @@ void Context::start(std::string_view source, const config::Values& values, const
   control_ = std::make_unique<ControlServer>(loop_, std::move(listener));
   control_->on("status", [this](const Json&, auto&) {
     ControlAnswer answer;
-    answer.body = {{"service", name_}, {"pid", getpid()}, {"state", state_}, {"version", kVersion}};
+    answer.body = {{"service", name_}, {"pid", getpid()}, {"state", state_}, {"version", kVersion}, {"start_time", start_time_}};
     for (const auto& fill : status_) fill(answer.body);
     return answer;
   });

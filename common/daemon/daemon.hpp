@@ -60,6 +60,7 @@ class Context {
   std::vector<std::string> arguments_;
   EventLoop loop_;
   Listeners listeners_;
+  const std::int64_t start_time_;  // Unix seconds
   std::unique_ptr<ControlServer> control_;
   std::vector<std::function<void(Json&)>> status_;
   std::string state_ = "starting";

@@ -5,6 +5,7 @@
 
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
+#include "common/http/latency.hpp"
 #include "common/http/router.hpp"
 #include "common/os/unix_socket.hpp"
 
@@ -36,7 +37,7 @@ BodyReader::Framing framing_of(const httplib::Headers& headers, std::uint64_t& l
 class Exchange::Library : public httplib::Server {
  public:
   Library(std::vector<Route> routes, ErrorMapper on_error, const ServerOptions& options)
-      : options_(options), routes_(std::move(routes)), on_error_(std::move(on_error)) {
+      : options_(options), routes_(std::move(routes)), latencies_(routes_.size()), on_error_(std::move(on_error)) {
     svr_sock_ = 0;  // the library sends empty bodies while it believes that it isn't listening
     const auto plain = [](const httplib::Request& req, httplib::Response& res) { current_->library->dispatch(req, res); };
     const auto with_body = [](const httplib::Request& req, httplib::Response& res, const httplib::ContentReader&) {
@@ -45,6 +46,13 @@ class Exchange::Library : public httplib::Server {
     Get("/", plain).Options("/", plain);
     Post("/", with_body).Put("/", with_body).Patch("/", with_body).Delete("/", with_body);
     set_keep_alive_timeout(110);
+  }
+
+  Json statistics() const {
+    Json all = Json::object();
+    for (std::size_t i = 0; i < routes_.size(); ++i)
+      if (latencies_[i].count() > 0) all[routes_[i].method + " " + routes_[i].pattern] = latencies_[i].to_json();
+    return all;
   }
 
   bool serve_one(FdStream& stream, bool last) {
@@ -124,11 +132,12 @@ class Exchange::Library : public httplib::Server {
     const auto target = split_target(request.target);
     request.query = target.query;
     std::vector<std::string> allowed;
-    for (const auto& candidate : routes_) {
+    for (std::size_t i = 0; i < routes_.size(); ++i) {
+      const auto& candidate = routes_[i];
       if (!match(candidate.pattern, target.path, request.captures)) continue;
       if (candidate.method == request.method || candidate.method == "*") {
         request.route = candidate.pattern;
-        return candidate.handler(request, reply);
+        return timed(latencies_[i], [&] { candidate.handler(request, reply); });
       }
       allowed.push_back(candidate.method);
     }
@@ -137,6 +146,17 @@ class Exchange::Library : public httplib::Server {
     reply.status = allowed.empty() ? 404 : 405;
     reply.body = allowed.empty() ? "404 page not found\n" : "Method Not Allowed\n";
     if (!allowed.empty()) reply.headers.emplace_back("Allow", join(allowed, ", "));
+  }
+
+  static void timed(Latency& latency, const std::function<void()>& handle) {
+    const auto start = Clock::now();
+    try {
+      handle();
+    } catch (...) {
+      latency.add(Clock::now() - start, true);
+      throw;
+    }
+    latency.add(Clock::now() - start, false);
   }
 
   void stream_out(Call& call) {
@@ -185,6 +205,7 @@ class Exchange::Library : public httplib::Server {
 
   const ServerOptions options_;
   const std::vector<Route> routes_;
+  std::vector<Latency> latencies_;  // of routes_
   const ErrorMapper on_error_;
 };
 
@@ -194,5 +215,6 @@ Exchange::Exchange(std::vector<Route> routes, ErrorMapper on_error, const Server
     : library_(std::make_unique<Library>(std::move(routes), std::move(on_error), options)) {}
 Exchange::~Exchange() = default;
 bool Exchange::serve_one(FdStream& stream, bool last) { return library_->serve_one(stream, last); }
+Json Exchange::statistics() const { return library_->statistics(); }
 
 }  // namespace concourse::http

@@ -15,6 +15,9 @@ class Exchange {
   // connection at a time.
   bool serve_one(FdStream& stream, bool last);
 
+  // {"POST /containers": Latency::to_json(), …} of the routes that were asked. Any thread.
+  Json statistics() const;
+
  private:
   class Library;
   std::unique_ptr<Library> library_;

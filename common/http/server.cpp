@@ -64,6 +64,7 @@ class Server::Impl {
   }
 
   std::size_t requests_running() const { return pool_.running(); }
+  Json statistics() const { return exchange_.statistics(); }
 
  private:
   struct Parked {
@@ -162,5 +163,6 @@ void Server::add_listener(UniqueFd listener) { impl_->add_listener(std::move(lis
 void Server::start() { impl_->start(); }
 bool Server::stop(Deadline deadline) { return impl_->stop(deadline); }
 std::size_t Server::requests_running() const { return impl_->requests_running(); }
+Json Server::statistics() const { return impl_->statistics(); }
 
 }  // namespace concourse::http

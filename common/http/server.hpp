@@ -13,6 +13,7 @@
 
 #include "common/base/deadline.hpp"
 #include "common/base/error.hpp"
+#include "common/base/json.hpp"
 #include "common/base/unique_fd.hpp"
 #include "common/http/message.hpp"
 
@@ -52,6 +53,8 @@ class Server {
   bool stop(Deadline deadline);
 
   std::size_t requests_running() const;
+  // {"POST /containers": {"count", "failed", "seconds", "buckets"}, …} of the routes that were asked (latency.hpp). Any thread.
+  Json statistics() const;
 
  private:
   class Impl;
