@@ -110,6 +110,7 @@ void add_status(daemon::Context& ctx, const Tree& tree, const PromiseList& promi
     status["creations"] = promises.size();
     status["disk"] = disk_of(tree.filesystem().paths().volumes());
     status["requests"] = server.requests_running();
+    status["http"] = server.statistics();
   });
 }
 

@@ -45,7 +45,9 @@ int main(int argc, char** argv) {
     std::optional<garden::dns::DnsProxy> dns_proxy;
     if (options.dns_proxy) dns_proxy.emplace(garden::ipv4_text(network.gateway()));
     const garden::GraceTimer grace_timer(store);
-    ctx.on_status([&](Json& status) { status.update({{"containers", store.size()}, {"creations", store.creations()}}); });
+    ctx.on_status([&](Json& status) {
+      status.update({{"containers", store.size()}, {"creations", store.creations()}, {"http", server.statistics()}});
+    });
     ctx.ready();
     ctx.serve();
     server.stop(Deadline::in(options.request_timeout));
