@@ -2,13 +2,18 @@
 #include <fcntl.h>
 
 #include <atomic>
+#include <cstdio>
+#include <ctime>
 
 #include "common/config/parser.hpp"
 #include "common/daemon/daemon.hpp"
 #include "common/daemon/log.hpp"
 #include "common/http/server.hpp"
 #include "common/protocol/paths.hpp"
+#include "common/version.hpp"
 #include "services/healthchecker/checker.hpp"
+#include "services/healthchecker/metrics/collect.hpp"
+#include "services/healthchecker/metrics/definitions.hpp"
 #include "services/healthchecker/options.hpp"
 #include "services/healthchecker/readiness.hpp"
 
@@ -18,8 +23,31 @@ namespace {
 
 constexpr std::size_t kMostConnections = 64;  // served at a time; each waits for a check at most
 
+struct Counts {
+  std::atomic<std::uint64_t> checks = 0, failures = 0;
+  const std::int64_t start_time = std::time(nullptr);
+};
+
+// All services asked anew; the healthcheck speaks for itself.
+std::string metrics_page(const std::filesystem::path& runtime_dir, const Counts& counts) {
+  const auto start = Clock::now();
+  auto answers = healthchecker::metrics::ask_services(runtime_dir);
+  answers["healthcheck"] = {{"version", kVersion}, {"start_time", counts.start_time}};
+  healthchecker::metrics::Page page;
+  healthchecker::metrics::add_services(page, answers);
+  healthchecker::metrics::add_machine(page);
+  page.add("concourse_worker_healthchecks_total", static_cast<double>(counts.checks));
+  page.add("concourse_worker_healthchecks_failed_total", static_cast<double>(counts.failures));
+  page.add("concourse_worker_scrape_seconds", std::chrono::duration<double>(Clock::now() - start).count());
+  return page.text();
+}
+
 void serve(daemon::Context& ctx) {
   const auto values = config::parse(healthchecker::program(), ctx.arguments(), config::current_environment());
+  if (values.flag("describe-metrics")) {
+    std::fputs(healthchecker::metrics::document().c_str(), stdout);
+    return;
+  }
   ctx.checked(values);
   ctx.start("healthcheck", values, protocol::control_socket(values.text("runtime-dir"), "healthcheck"));
 
@@ -29,12 +57,12 @@ void serve(daemon::Context& ctx) {
 
   healthchecker::Checker checker({healthchecker::garden_target(values), healthchecker::baggageclaim_target(values)},
                                  values.duration("healthcheck-timeout"));
-  std::atomic<std::uint64_t> checks = 0, failures = 0;
+  Counts counts;
   const auto answer = [&](http::Request&, http::Reply& reply) {
     const auto report = checker.check();
-    ++checks;
+    ++counts.checks;
     if (healthchecker::healthy(report)) return;  // 200 with an empty body, as the manual promises
-    ++failures;
+    ++counts.failures;
     reply.json(healthchecker::to_json(report), 503);
   };
   const std::filesystem::path runtime_dir = values.text("runtime-dir");
@@ -51,7 +79,11 @@ void serve(daemon::Context& ctx) {
     const auto statements = healthchecker::ask_services(runtime_dir, own_garden, Deadline::in(timeout));
     reply_verdict(healthchecker::readiness(statements, checker.check()), "ready", reply);
   };
-  http::Server server({{"*", "/live", live}, {"*", "/ready", ready}, {"*", "*", answer}},
+  const auto metrics = [&](http::Request&, http::Reply& reply) {
+    reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    reply.body = metrics_page(runtime_dir, counts);
+  };
+  http::Server server({{"GET", "/metrics", metrics}, {"*", "/live", live}, {"*", "/ready", ready}, {"*", "*", answer}},
                       [](const Error& error, const http::Request&, http::Reply& reply) {
                         reply.status = 400;
                         reply.body = std::string(error.what()) + "\n";
@@ -60,7 +92,7 @@ void serve(daemon::Context& ctx) {
   server.add_listener(std::move(listener));
   server.start();
   ctx.on_status([&](Json& status) {
-    status.update({{"checks", checks.load()}, {"failed_checks", failures.load()}, {"waiting", checker.waiting()}});
+    status.update({{"checks", counts.checks.load()}, {"failed_checks", counts.failures.load()}, {"waiting", checker.waiting()}});
   });
   ctx.ready();
   ctx.serve([&] { ctx.finish(); });
