@@ -34,6 +34,7 @@ const std::vector<Verb>& verbs();
 std::vector<Verb> status_verbs();
 std::vector<Verb> garden_verbs();
 std::vector<Verb> volume_verbs();
+std::vector<Verb> volume_disk_verbs();
 std::vector<Verb> service_verbs();
 std::vector<Verb> drain_verbs();
 std::vector<Verb> doctor_verbs();

@@ -126,7 +126,7 @@ def test_tab_completion(install):
     script = install.bin.parent / "share/bash-completion/completions/concourse-workerctl"
     assert {"status", "doctor", "logs", "garden", "volumes"} <= set(complete(script, ""))
     assert complete(script, "garden", "li") == ["list"]
-    assert complete(script, "volumes", "") == ["list", "inspect", "destroy"]
+    assert complete(script, "volumes", "") == ["list", "inspect", "destroy", "tree", "du"]
     assert complete(script, "log-level", "ga") == ["garden"]
     assert complete(script, "log-level", "garden", "de") == ["debug"]
     assert set(complete(script, "drain", "--l")) == {"--land"}

@@ -75,6 +75,12 @@ def test_containers_and_volumes(real_ctl, worker, hub):
         some = next(iter(volumes))
         assert json.loads(real_ctl("volumes", "inspect", some))["handle"] == some
 
+        tree = real_ctl("volumes", "tree").splitlines()
+        assert {line.split()[-1] for line in tree} == set(volumes) and any("└─ " in line for line in tree)
+        sizes = [line.split() for line in real_ctl("volumes", "du").splitlines()]
+        assert sizes[0] == ["HANDLE", "SIZE", "FILES"] and {row[0] for row in sizes[1:-1]} == set(volumes) and sizes[-1][0] == "all"
+        assert sizes[1][2] == "MiB", "the image's rootfs has a busybox and a bash"
+
         real_ctl("garden", "destroy", handle)
         assert handle not in real_ctl("garden", "list")
 
@@ -136,6 +142,19 @@ def test_status_says_which_service_is_down_and_why(ctl, supervised):
     lines = rows(ctl("status", status=1))
     assert "waiting to restart" in lines["garden"] and "last end: exit status 7" in lines["garden"]
     assert lines["beacon"].split()[1] == "ready"
+
+
+def test_status_is_watched(ctl, supervised):
+    supervised.start_ready()
+    process = subprocess.Popen([ctl.program, "status", "--watch"], stdout=subprocess.PIPE, env=ctl.environment)
+    try:
+        seen = b""
+        while seen.count(b"\x1b[2J") < 2:  # drawn once more
+            seen += process.stdout.read1(4096)
+    finally:
+        process.kill()
+        process.communicate()
+    assert seen.count(b"SERVICE") >= 1
 
 
 def test_status_without_a_supervisor(ctl, supervised):
