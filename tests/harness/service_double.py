@@ -18,6 +18,7 @@ SIGTERM. How it deviates from that is read at start from `behaviour.json` beside
   http_status   what every HTTP request on its API socket is answered with (200)
 Everything it does is a line in `events.jsonl` beside it.
 """
+import contextlib
 import json
 import os
 import selectors
@@ -54,7 +55,8 @@ def starts_so_far():
 
 
 def notify(text):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+    # The supervisor may have been killed meanwhile; a service goes on.
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.connect(os.environ["NOTIFY_SOCKET"])
         sock.send(text.encode())
 

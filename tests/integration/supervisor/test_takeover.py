@@ -53,7 +53,7 @@ def test_a_service_that_died_without_a_supervisor_is_started(worker):
     beacon = worker.pid_of("beacon")
     worker.start_ready()
     assert len(worker.events("baggageclaim", "started")) == 2
-    assert worker.pid_of("beacon") == beacon
+    assert worker.pid_of("beacon") == beacon, "\n".join(map(str, worker.log()))
 
 
 def test_other_settings_restart_the_services_they_belong_to(worker):
