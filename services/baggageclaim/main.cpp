@@ -5,6 +5,7 @@
 #include "common/daemon/daemon.hpp"
 #include "common/daemon/log.hpp"
 #include "common/http/server.hpp"
+#include "services/baggageclaim/api/creation_routes.hpp"
 #include "services/baggageclaim/api/error_reply.hpp"
 #include "services/baggageclaim/api/routes.hpp"
 #include "services/baggageclaim/convert_to_go.hpp"
@@ -19,9 +20,11 @@ namespace {
 void serve(daemon::Context& ctx, const Options& options, Tree& tree) {
   VolumeRepository volumes(tree.filesystem(), tree.driver(), tree.policy(), tree.syncer());
   PromiseList promises;
+  FutureJournal futures(options.standalone ? fs::path() : options.socket.parent_path() / "baggageclaim-futures");
   http::WorkerPool creations(kMaxCreations);
-  Service service{volumes, promises, creations, tree.syncer(), options.p2p, options.limits};
+  Service service{volumes, promises, futures, creations, tree.syncer(), options.p2p, options.limits};
   http::Server server(routes(service), reply_error);
+  resume_creations(service);
   add_listeners(server, ctx, options);
   add_status(ctx, tree, promises, server);
   server.start();

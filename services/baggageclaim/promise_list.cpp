@@ -34,7 +34,7 @@ bool PromiseList::fulfill(const std::string& handle, const std::shared_ptr<Ticke
 void PromiseList::reject(const std::string& handle, const std::shared_ptr<Ticket>& ticket, Rejection rejection) {
   const std::lock_guard lock(mutex_);
   auto* entry = find(handle, ticket);
-  if (entry == nullptr) return;
+  if (entry == nullptr || abandoned_) return;
   entry->result = std::move(rejection);
   entry->finished = Clock::now();
 }
@@ -56,10 +56,10 @@ bool PromiseList::remove(const std::string& handle) {
   return true;
 }
 
-void PromiseList::clear() {
+void PromiseList::abandon() {
   const std::lock_guard lock(mutex_);
+  abandoned_ = true;
   for (auto& [handle, entry] : entries_) entry.ticket->stop_.request_stop();
-  entries_.clear();
 }
 
 std::size_t PromiseList::size() const {

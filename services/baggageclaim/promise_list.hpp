@@ -1,4 +1,4 @@
-// Asynchronous creations by handle, in memory only: after a restart a poll gets 404 and the half-made volume is removed.
+// Asynchronous creations by handle. In memory only; future_journal.hpp brings them over a restart.
 //
 //   (absent) -- begin --> pending -- fulfill --> fulfilled -- remove, expiry --> (absent)
 //                            |------ reject ---> rejected  -- remove, expiry --> (absent)
@@ -54,8 +54,8 @@ class PromiseList {
   // False for an unknown handle.
   bool remove(const std::string& handle);
 
-  // As remove() for all.
-  void clear();
+  // We end: creations may stop early. Their entries stay pending, because a successor goes on with them.
+  void abandon();
 
   std::size_t size() const;
 
@@ -69,7 +69,8 @@ class PromiseList {
   void expire();
 
   const Duration expiry_;     // of a finished promise that nobody fetches
-  mutable std::mutex mutex_;  // guards entries_
+  mutable std::mutex mutex_;  // guards what follows
+  bool abandoned_ = false;
   std::map<std::string, Entry> entries_;
 };
 

@@ -40,14 +40,15 @@ TEST_CASE("promises: a removed one tells its creation to stop, and whatever come
   CHECK(promises.fulfill("h", second, volume("h")));
 }
 
-TEST_CASE("promises: at the end all are told to stop") {
+TEST_CASE("promises: at the end all are told to stop, and stay pending whatever comes of that") {
   PromiseList promises;
   const auto one = promises.begin("1"), two = promises.begin("2");
-  promises.clear();
+  promises.abandon();
   CHECK(one->stop_token().stop_requested());
   CHECK(two->stop_token().stop_requested());
-  CHECK(promises.size() == 0);
-  CHECK_FALSE(promises.fulfill("1", one, volume("1")));
+  promises.reject("1", one, {500, "stopped"});
+  CHECK(std::holds_alternative<std::monostate>(*promises.poll("1")));
+  CHECK(promises.fulfill("2", two, volume("2")));
 }
 
 TEST_CASE("promises: a rejected one may be tried again") {

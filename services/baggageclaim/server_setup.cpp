@@ -67,7 +67,7 @@ std::vector<std::string> addresses(const Options& options) {
 }
 
 bool drain(http::Server& server, PromiseList& promises, http::WorkerPool& creations, const std::atomic<bool>& at_once) {
-  promises.clear();
+  promises.abandon();
   const auto deadline = Deadline::in(kDrain);
   while (!server.stop(Deadline::in(kLook)) || !creations.wait_idle(Deadline::in(kLook)))
     if (deadline.passed() || at_once) return false;

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import threading
 
 import pytest
 
@@ -100,6 +101,40 @@ def test_restarts_in_place(hub, make_worker):
         result = step.result(300)
         check_lines(result, count)
         assert result.attachments == RESTARTS + 1
+
+
+def test_builds_that_begin_during_restarts_succeed(hub, make_worker):
+    worker = make_worker(hub).start().wait_ready().wait_registered()
+    results, enough = [], threading.Event()
+
+    def builds():
+        while not enough.is_set():
+            with hub.build(worker.name) as build:
+                artifact = build.get("image", "busybox", {"mirror_self": True}).artifact
+                results.append(build.task("task", artifact, ["sh", "-c", "echo built > out/file"], outputs=["out"]).status)
+
+    crowd = [threading.Thread(target=remember(results, builds), daemon=True) for _ in range(3)]
+    for thread in crowd:
+        thread.start()
+    for restart in range(RESTARTS + 1):
+        seen = len(results)
+        wait_until(lambda: len(results) > seen + 2, "builds", timeout=60)
+        assert worker.stop() == 0
+        worker.start().wait_ready().wait_registered()
+    enough.set()
+    for thread in crowd:
+        thread.join(120)
+    assert set(results) == {0}, results
+
+
+def remember(results, action):
+    """The action, whose error becomes a result."""
+    def run():
+        try:
+            action()
+        except Exception as error:
+            results.append(error)
+    return run
 
 
 def test_moves_between_two_tsas(hub, make_worker):

@@ -58,6 +58,17 @@ void run_in_background(Service& service, const Creation& creation, const std::sh
   }
 }
 
+std::optional<Volume> made_before(const Service& service, const VolumeRequest& request) {
+  try {
+    auto volume = service.volumes.get(request.handle);
+    volume.uid = request.uid, volume.gid = request.gid;
+    return volume;
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::not_found) throw;
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 void create_volume(Service& service, http::Request& request, http::Reply& reply) {
@@ -68,8 +79,10 @@ void create_volume_async(Service& service, http::Request& request, http::Reply& 
   const auto creation = std::make_shared<const Creation>(decode(request));
   const auto& handle = creation->request.handle;
   // A client that repeats itself learns the first attempt's result from its polls.
-  if (const auto ticket = service.promises.begin(handle))
+  if (const auto ticket = service.promises.begin(handle)) {
+    service.futures.keep(creation->request);
     service.creations.submit([&service, creation, ticket] { run_in_background(service, *creation, ticket); });
+  }
   reply.json(api::future_json(handle), 201);
 }
 
@@ -87,7 +100,33 @@ void poll_creation(Service& service, http::Request& request, http::Reply& reply)
 }
 
 void forget_creation(Service& service, http::Request& request, http::Reply& reply) {
-  reply.status = service.promises.remove(request.capture("handle")) ? 204 : 404;
+  const auto handle = request.capture("handle");
+  const bool known = service.promises.remove(handle);
+  if (known) service.futures.drop(handle);
+  reply.status = known ? 204 : 404;
+}
+
+void resume_creations(Service& service) {
+  for (auto& request : service.futures.kept()) {
+    const auto ticket = service.promises.begin(request.handle);
+    if (!ticket) continue;
+    if (const auto volume = made_before(service, request)) {
+      service.promises.fulfill(request.handle, ticket, *volume);
+      continue;
+    }
+    log::info("creation begun again", {{"handle", request.handle}});
+    auto creation = std::make_shared<Creation>();
+    creation->request = std::move(request);
+    try {
+      creation->strategy = parse_strategy(creation->request.strategy);
+    } catch (const Error& e) {
+      service.promises.reject(creation->request.handle, ticket, {400, e.what()});
+      continue;
+    }
+    service.creations.submit([&service, creation = std::shared_ptr<const Creation>(creation), ticket] {
+      run_in_background(service, *creation, ticket);
+    });
+  }
 }
 
 }  // namespace concourse::baggageclaim

@@ -11,4 +11,7 @@ void create_volume_async(Service& service, http::Request& request, http::Reply& 
 void poll_creation(Service& service, http::Request& request, http::Reply& reply);
 void forget_creation(Service& service, http::Request& request, http::Reply& reply);
 
+// Before the first request: goes on with the creations that an earlier process was asked for.
+void resume_creations(Service& service);
+
 }  // namespace concourse::baggageclaim

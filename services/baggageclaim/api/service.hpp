@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/http/worker_pool.hpp"
+#include "services/baggageclaim/future_journal.hpp"
 #include "services/baggageclaim/promise_list.hpp"
 #include "services/baggageclaim/stream/limits.hpp"
 #include "services/baggageclaim/volume_repository.hpp"
@@ -20,6 +21,7 @@ struct P2pOptions {
 struct Service {
   VolumeRepository& volumes;
   PromiseList& promises;
+  FutureJournal& futures;
   http::WorkerPool& creations;  // runs asynchronous creations
   Syncer& syncer;
   P2pOptions p2p;

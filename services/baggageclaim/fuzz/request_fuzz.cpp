@@ -39,9 +39,11 @@ struct World {
   Syncer syncer{filesystem.paths(), "boot"};
   VolumeRepository volumes{filesystem, driver, IdPolicy{.max = 4294967294}, syncer};
   PromiseList promises;
+  FutureJournal futures{fs::path()};
   http::WorkerPool creations{2};
   Service service{volumes,
                   promises,
+                  futures,
                   creations,
                   syncer,
                   {.interface_name = std::regex("lo")},

@@ -1,0 +1,45 @@
+#include "services/baggageclaim/future_journal.hpp"
+
+#include <doctest/doctest.h>
+
+#include "common/base/scope_exit.hpp"
+#include "common/os/file.hpp"
+
+using namespace concourse;
+using namespace concourse::baggageclaim;
+
+TEST_CASE("future journal: what is kept is read by the next, what is dropped isn't, rubbish is removed") {
+  char name[] = "/tmp/future-journal-XXXXXX";
+  const fs::path dir = fs::path(mkdtemp(name)) / "futures";
+  const ScopeExit clean([&] { os::remove_tree(dir.parent_path()); });
+  protocol::baggageclaim::VolumeRequest request;
+  request.handle = "h";
+  request.strategy = parse_json(R"({"type":"cow","volume":"p"})");
+  request.properties = protocol::baggageclaim::Properties{{"a", "b"}};
+  request.privileged = true;
+  request.uid = 7;
+  FutureJournal(dir).keep(request);
+  os::replace_file(dir / "rubbish", "{");
+  os::replace_file(dir / "other", R"({"handle":"h"})");
+
+  FutureJournal next(dir);
+  const auto kept = next.kept();
+  REQUIRE(kept.size() == 1);
+  CHECK(kept[0].handle == "h");
+  CHECK(kept[0].strategy == request.strategy);
+  CHECK(kept[0].properties == request.properties);
+  CHECK(kept[0].privileged);
+  CHECK(kept[0].uid == 7);
+  CHECK_FALSE(kept[0].gid);
+  CHECK(os::list_directory(dir) == std::vector<std::string>{"h"});
+  next.drop("h");
+  CHECK(next.kept().empty());
+}
+
+TEST_CASE("future journal: without a directory nothing is kept") {
+  FutureJournal none{fs::path()};
+  protocol::baggageclaim::VolumeRequest request;
+  request.handle = "h";
+  none.keep(request);
+  CHECK(none.kept().empty());
+}
