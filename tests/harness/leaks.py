@@ -36,8 +36,9 @@ def clean(before):
     for pid, _ in now["process"].keys() - before["process"].keys():
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
-    for mount in sorted(now["mount"].keys() - before["mount"].keys(), reverse=True):
-        subprocess.run(["umount", "-l", mount], check=False)
+    left = [now["mount"][key].split(" ")[0] for key in now["mount"].keys() - before["mount"].keys()]
+    for path in sorted(left, reverse=True):
+        subprocess.run(["umount", "-l", path], check=False)
 
 
 def _processes():
@@ -60,8 +61,12 @@ def _processes():
 
 
 def _mounts():
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return {line.split()[4]: f"{line.split()[4]} ({line.split(' - ')[1]})" for line in lines}
+    # By their numbers: the sandbox has copies of the host's mounts, whose paths change when a worker on the host renames a directory.
+    found = {}
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        number, _, device, root, path = line.split()[:5]
+        found[(number, device, root)] = f"{path} ({line.split(' - ')[1]})"
+    return found
 
 
 def _links():
