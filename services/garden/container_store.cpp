@@ -8,6 +8,7 @@
 #include "common/os/file.hpp"
 #include "common/protocol/shim.hpp"
 #include "services/garden/errors.hpp"
+#include "services/garden/etc_directory.hpp"
 #include "services/garden/paths.hpp"
 #include "services/garden/rootfs.hpp"
 
@@ -93,7 +94,7 @@ void ContainerStore::build(Container& container, Deadline deadline) {
   const auto& spec = container.spec();
   const auto etc = etc_path(container.dir());
   step("files", [&] {
-    os::make_directories(etc);
+    make_etc_directory(etc);
     os::replace_file(etc / "hosts", hosts_text(hostname_of(spec.handle), ipv4_text(container.address()), options_.etc));
     os::replace_file(etc / "hostname", hostname_of(spec.handle) + "\n");
     os::replace_file(etc / "resolv.conf", resolv_conf_text(spec.hermetic, options_.etc));
@@ -134,6 +135,7 @@ void ContainerStore::tear_down(const Container& container, Deadline deadline) {
   step("network", [&] { network_.disconnect(container.network()); });
   if (by_force) return remove_remains(container.handle());
   container.shim().kill(deadline);
+  unmount_etc_directory(etc_path(container.dir()));
   os::remove_tree(container.dir());
 }
 
@@ -146,6 +148,7 @@ void ContainerStore::remove_remains(const std::string& handle) {
   shim.kill_runtime(deadline);
   runtime_.remove(handle, deadline);
   os::remove_tree(options_.paths.oci() / handle);
+  unmount_etc_directory(etc_path(dir));
   os::remove_tree(dir);
 }
 

@@ -11,7 +11,7 @@
 //       config.json            the OCI bundle's
 //       shim.json shim.sock init.pid exits/       common/protocol/shim.hpp
 //       shim.pid shim.log        the shim's pid, and what it had to say
-//       etc/{hosts,hostname,resolv.conf}                          mounted into the container
+//       etc/{hosts,hostname,resolv.conf}                          a tmpfs of 1 MiB, its files mounted into the container
 //   <work-dir>/garden/
 //     probe-rootfs/            empty root of the container that a start makes to see whether it can
 //     init/<content's hash>    concourse-init as it was when containers were made with it

@@ -318,6 +318,20 @@ def test_odd_files_in_etc_do_no_harm(api, host, image):
         host.check(name)
 
 
+def test_its_files_in_etc_cant_fill_the_host(garden, api, host, own_rootfs):
+    handle, other = api.create(own_rootfs), api.create(own_rootfs)
+    free = os.statvfs(garden.runtime_dir).f_bavail
+    for file in ("hosts", "hostname", "resolv.conf"):
+        sh(api, handle, f"head -c 50000000 /dev/zero >> /etc/{file}")
+    used = (free - os.statvfs(garden.runtime_dir).f_bavail) * os.statvfs(garden.runtime_dir).f_frsize
+    assert used < 10_000_000
+    assert sh(api, handle, "cat /etc/hosts | wc -c") != "" and "localhost" in sh(api, other, "echo mine >> /etc/hosts && cat /etc/hosts")
+    garden.kill()
+    garden.start()
+    for one in (handle, other):
+        api.destroy(one)
+
+
 # What comes from inside: the socket between init and shim in the wrong hands.
 
 
