@@ -21,7 +21,8 @@ using namespace concourse;
 
 namespace {
 
-constexpr std::size_t kMostConnections = 64;  // served at a time; each waits for a check at most
+constexpr auto kMetricsLimit = std::chrono::seconds(2);  // for the services' answers
+constexpr std::size_t kMostConnections = 64;             // served at a time; each waits for a check at most
 
 struct Counts {
   std::atomic<std::uint64_t> checks = 0, failures = 0;
@@ -31,10 +32,11 @@ struct Counts {
 // All services asked anew; the healthcheck speaks for itself.
 std::string metrics_page(const std::filesystem::path& runtime_dir, const Counts& counts) {
   const auto start = Clock::now();
-  auto answers = healthchecker::metrics::ask_services(runtime_dir);
-  answers["healthcheck"] = {{"version", kVersion}, {"start_time", counts.start_time}};
+  auto statements =
+      healthchecker::ask_services(runtime_dir, {"supervisor", "garden", "baggageclaim", "beacon"}, Deadline::in(kMetricsLimit));
+  statements["healthcheck"].answer = {{"version", kVersion}, {"start_time", counts.start_time}};
   healthchecker::metrics::Page page;
-  healthchecker::metrics::add_services(page, answers);
+  healthchecker::metrics::add_services(page, statements);
   healthchecker::metrics::add_machine(page);
   page.add("concourse_worker_healthchecks_total", static_cast<double>(counts.checks));
   page.add("concourse_worker_healthchecks_failed_total", static_cast<double>(counts.failures));
@@ -66,17 +68,18 @@ void serve(daemon::Context& ctx) {
     reply.json(healthchecker::to_json(report), 503);
   };
   const std::filesystem::path runtime_dir = values.text("runtime-dir");
-  const bool own_garden = values.text("external-garden-url").empty();
+  std::vector<std::string> services{"baggageclaim", "beacon"};
+  if (values.text("external-garden-url").empty()) services.emplace_back("garden");
   const auto timeout = values.duration("healthcheck-timeout");
   const auto reply_verdict = [](const Json& verdict, const char* name, http::Reply& reply) {
     reply.json(dump_json(verdict), bool_field(verdict, name) ? 200 : 503);
   };
   const auto live = [&](http::Request&, http::Reply& reply) {
-    reply_verdict(healthchecker::liveness(healthchecker::ask_services(runtime_dir, own_garden, Deadline::in(timeout))), "live",
+    reply_verdict(healthchecker::liveness(healthchecker::ask_services(runtime_dir, services, Deadline::in(timeout))), "live",
                   reply);
   };
   const auto ready = [&](http::Request&, http::Reply& reply) {
-    const auto statements = healthchecker::ask_services(runtime_dir, own_garden, Deadline::in(timeout));
+    const auto statements = healthchecker::ask_services(runtime_dir, services, Deadline::in(timeout));
     reply_verdict(healthchecker::readiness(statements, checker.check()), "ready", reply);
   };
   const auto metrics = [&](http::Request&, http::Reply& reply) {

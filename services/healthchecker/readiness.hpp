@@ -1,25 +1,11 @@
 // /live and /ready: what the services say about themselves on their control sockets, judged.
 #pragma once
 
-#include <filesystem>
-#include <map>
-#include <string>
-
-#include "common/base/deadline.hpp"
 #include "common/base/json.hpp"
 #include "services/healthchecker/checker.hpp"
+#include "services/healthchecker/statements.hpp"
 
 namespace concourse::healthchecker {
-
-// One service's answer to `status`, or why there is none.
-struct Statement {
-  Json answer;
-  std::string error;
-};
-using Statements = std::map<std::string, Statement>;  // by service: "garden", "baggageclaim", "beacon"
-
-// Asks all of them at once; blocks until the deadline at most.
-Statements ask_services(const std::filesystem::path& runtime_dir, bool own_garden, Deadline deadline);
 
 // {"live":…,"reasons":[…],"checks":{"garden":{"ok":…},…}}: whether every service's loop turns. A worker that is not live is helped
 // by a restart; one that is not ready may only be draining, or waiting for its TSA.

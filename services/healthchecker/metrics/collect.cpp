@@ -1,20 +1,15 @@
 #include "services/healthchecker/metrics/collect.hpp"
 
-#include <future>
 #include <sstream>
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
-#include "common/daemon/control.hpp"
 #include "common/http/latency.hpp"
 #include "common/os/file.hpp"
-#include "common/protocol/paths.hpp"
 
 namespace concourse::healthchecker::metrics {
 
 namespace {
-
-constexpr auto kAnswerLimit = std::chrono::seconds(2);
 
 const std::string kPrefix = "concourse_worker_";
 
@@ -96,23 +91,9 @@ void add_beacon(Page& page, const Json& answer) {
 
 }  // namespace
 
-Answers ask_services(const std::filesystem::path& runtime_dir) {
-  std::map<std::string, std::future<Json>> asked;
-  for (const std::string service : {"supervisor", "garden", "baggageclaim", "beacon"})
-    asked[service] = std::async(std::launch::async, [socket = protocol::control_socket(runtime_dir, service)]() -> Json {
-      try {
-        return daemon::ask(socket, {{"command", "status"}}, Deadline::in(kAnswerLimit));
-      } catch (const Error&) {
-        return nullptr;
-      }
-    });
-  Answers answers;
-  for (auto& [service, answer] : asked) answers[service] = answer.get();
-  return answers;
-}
-
-void add_services(Page& page, const Answers& answers) {
-  for (const auto& [service, answer] : answers) {
+void add_services(Page& page, const Statements& statements) {
+  for (const auto& [service, statement] : statements) {
+    const Json& answer = statement.answer;
     const Labels labels{{"service", service}};
     if (service != "supervisor" || answer.is_object()) page.add(kPrefix + "service_up", answer.is_object() ? 1 : 0, labels);
     if (!answer.is_object()) continue;

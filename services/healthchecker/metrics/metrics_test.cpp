@@ -49,11 +49,11 @@ TEST_CASE("metrics: names are unique and of one family, documents name them all"
 
 TEST_CASE("metrics: a service that is down is told, and odd answers are no trouble") {
   Page page;
-  add_services(page,
-               {{"garden", nullptr},
-                {"supervisor", nullptr},
-                {"beacon", parse_json(R"({"beacon":5,"http":[]})")},
-                {"baggageclaim", parse_json(R"({"volumes":{"live":3,"quarantined":["a","b"]},"disk":null,"http":{"GET /x":7}})")}});
+  add_services(page, {{"garden", {{}, "no answer"}},
+                      {"supervisor", {{}, "no answer"}},
+                      {"beacon", {parse_json(R"({"beacon":5,"http":[]})"), ""}},
+                      {"baggageclaim",
+                       {parse_json(R"({"volumes":{"live":3,"quarantined":["a","b"]},"disk":null,"http":{"GET /x":7}})"), ""}}});
   const auto text = page.text();
   CHECK(text.find("service_up{service=\"garden\"} 0\n") != std::string::npos);
   CHECK(text.find("service=\"supervisor\"") == std::string::npos);
@@ -64,9 +64,10 @@ TEST_CASE("metrics: a service that is down is told, and odd answers are no troub
 
 TEST_CASE("metrics: a beacon's answer") {
   Page page;
-  add_services(
-      page, {{"beacon", parse_json(R"({"version":"1","start_time":5,"beacon":{"state":"landing","current":{"heartbeat_age_ms":1500},
-    "bytes":{"wire_in":7},"sweeps":{"volumes":{"failing":2,"last_report_ms":250}}}})")}});
+  add_services(page, {{"beacon",
+                       {parse_json(R"({"version":"1","start_time":5,"beacon":{"state":"landing","current":{"heartbeat_age_ms":1500},
+    "bytes":{"wire_in":7},"sweeps":{"volumes":{"failing":2,"last_report_ms":250}}}})"),
+                        ""}}});
   const auto text = page.text();
   for (const char* sample :
        {"registered 1\n", "draining 1\n", "heartbeat_age_seconds 1.5\n", "tunnel_bytes_total{direction=\"wire_in\"} 7\n",

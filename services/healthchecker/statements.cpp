@@ -1,0 +1,40 @@
+#include "services/healthchecker/statements.hpp"
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "common/daemon/control.hpp"
+#include "common/protocol/paths.hpp"
+
+namespace concourse::healthchecker {
+
+Statements ask_services(const std::filesystem::path& runtime_dir, const std::vector<std::string>& services, Deadline deadline) {
+  // Shared with threads that may be late: a service that hangs answers for nobody.
+  struct Board {
+    std::mutex mutex;  // guards statements
+    std::condition_variable changed;
+    Statements statements;
+  };
+  auto board = std::make_shared<Board>();
+  for (const auto& service : services)
+    std::thread([board, service, deadline, socket = protocol::control_socket(runtime_dir, service)] {
+      Statement statement;
+      try {
+        statement.answer = daemon::ask(socket, {{"command", "status"}}, deadline);
+      } catch (const std::exception& e) {
+        statement.error = e.what();
+      }
+      const std::lock_guard lock(board->mutex);
+      board->statements[service] = std::move(statement);
+      board->changed.notify_all();
+    }).detach();
+  std::unique_lock lock(board->mutex);
+  board->changed.wait_until(lock, deadline.when(), [&] { return board->statements.size() == services.size(); });
+  auto statements = board->statements;
+  for (const auto& service : services) statements.try_emplace(service, Statement{{}, "no answer in time"});
+  return statements;
+}
+
+}  // namespace concourse::healthchecker
