@@ -84,7 +84,7 @@ class Machine:
                     os.rmdir(folder)
 
     def _inside(self, words):
-        return ["nsenter", f"--target={self._leader}", "--all", "--root", "--wd=/", "--", *map(str, words)]
+        return ["nsenter", f"--target={self._leader}", "--all", "--root", "--wdns=/", "--", *map(str, words)]
 
     def start(self, *words):
         """A command in the machine that isn't waited for."""
