@@ -33,11 +33,13 @@ constexpr std::size_t kMaxOthers = 1024;  // names of what isn't a file, held at
 // Packs libarchive's small writes into the pipe's blocks.
 struct Packer {
   BlockPipe& out;
+  bool broken = false;  // nothing more may be written
   char* block = nullptr;
   std::size_t used = 0;
 
   bool write(const char* bytes, std::size_t size) {
     while (size > 0) {
+      if (broken) return false;
       if (block == nullptr && (block = out.acquire()) == nullptr) return false;
       const auto n = std::min(size, out.block_size() - used);
       std::memcpy(block + used, bytes, n);
@@ -66,7 +68,7 @@ class TarCreator {
  public:
   TarCreator(const IdView& view, BlockPipe& out)
       : view_(view),
-        packer_{out},
+        packer_{.out = out},
         writer_(archive_write_new(), archive_write_free),
         entry_(archive_entry_new(), archive_entry_free),
         buffer_(kReadSize) {
@@ -75,6 +77,15 @@ class TarCreator {
     check(archive_write_set_format_pax(writer_.get()));
     check(archive_write_set_bytes_per_block(writer_.get(), 0));
     check(archive_write_open(writer_.get(), &packer_, nullptr, write_block, nullptr));
+  }
+
+  // An archive that isn't whole is given up first: closing it as it is would fill up its last member with zeros. Freeing it without
+  // closing it loses memory in libarchive 3.6.
+  ~TarCreator() {
+    if (complete_) return;
+    packer_.broken = true;
+    archive_write_fail(writer_.get());
+    archive_write_close(writer_.get());
   }
 
   void run(const TarSource& source) {
@@ -91,6 +102,7 @@ class TarCreator {
       member(source.name, source.status, file.get(), -1, nullptr);
     }
     check(archive_write_close(writer_.get()));
+    complete_ = true;
     packer_.flush();
   }
 
@@ -279,6 +291,7 @@ class TarCreator {
   Packer packer_;
   ArchiveWriter writer_;
   ArchiveEntry entry_;
+  bool complete_ = false;
   std::vector<char> buffer_;
   ReadAhead ahead_;
   std::map<std::pair<dev_t, ino_t>, Names> names_;
