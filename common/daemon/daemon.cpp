@@ -1,5 +1,6 @@
 #include "common/daemon/daemon.hpp"
 
+#include <malloc.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,10 @@
 #include "common/version.hpp"
 
 namespace concourse::daemon {
+
+namespace {
+constexpr int kMaxArenas = 4;
+}
 
 Context::Context(std::string name, std::vector<std::string> arguments)
     : name_(std::move(name)), arguments_(std::move(arguments)), listeners_(Listeners::inherit()), start_time_(std::time(nullptr)) {}
@@ -125,6 +130,7 @@ int run(const std::string& name, int argc, char** argv, const std::function<void
   for (const int number : {SIGTERM, SIGINT, SIGCHLD, SIGUSR1, SIGUSR2, SIGHUP}) sigaddset(&set, number);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  mallopt(M_ARENA_MAX, kMaxArenas);  // memory that threads have used comes back to a few pools, not to one a thread
   umask(022);
   try {
     Context context(name, std::vector<std::string>(argv + 1, argv + argc));

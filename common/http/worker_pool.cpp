@@ -1,5 +1,7 @@
 #include "common/http/worker_pool.hpp"
 
+#include <malloc.h>
+
 #include <thread>
 
 namespace concourse::http {
@@ -57,8 +59,10 @@ void WorkerPool::work() {
     job = nullptr;  // what it captured is destroyed outside the lock
     lock.lock();
   }
-  --threads_;
+  const bool calm = --threads_ <= 1 && !stopping_;
   quiet_.notify_all();  // under the lock: the destructor may free us as soon as it is released
+  lock.unlock();
+  if (calm) ::malloc_trim(0);  // what a busy time took goes back to the machine
 }
 
 }  // namespace concourse::http

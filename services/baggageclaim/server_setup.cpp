@@ -1,6 +1,5 @@
 #include "services/baggageclaim/server_setup.hpp"
 
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 
@@ -14,7 +13,7 @@
 namespace concourse::baggageclaim {
 
 namespace {
-constexpr int kMaxArenas = 4;
+
 constexpr auto kLook = std::chrono::milliseconds(200);
 constexpr auto kGardenLimit = std::chrono::seconds(1);  // for its answer, when it is well
 
@@ -36,8 +35,6 @@ void prepare_process(const Options& options) {
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
   }
-  // Memory that a stream's threads have used comes back to a few pools, not to one a thread.
-  ::mallopt(M_ARENA_MAX, kMaxArenas);
   os::make_directories(options.paths.volumes());
 }
 
