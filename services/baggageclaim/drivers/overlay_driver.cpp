@@ -86,20 +86,21 @@ void OverlayDriver::create_copy(const VolumeDir& volume, const VolumeDir& parent
   make_directory(paths_.layer(volume.handle));
   make_directory(paths_.work(volume.handle));
   make_directory(volume.data());
-  copy_root_attributes(parent.handle, below.shifted && !format.shifted, volume.handle);
+  prepare_root(parent.handle, format, volume.handle);
   write_format(volume, format);
   write_parent(volume, paths_.stage(Stage::live) / parent.handle);
   depend(volume.handle, format.layers);
 }
 
-// The root of an overlay is its uppermost layer's: a copy's would else be root's, whatever its parent's is.
-void OverlayDriver::copy_root_attributes(const std::string& from, bool unshift, const std::string& to) const {
+// The root of an overlay is its uppermost layer's. A copy's has its parent's mode and time; it belongs to the container's root
+// whoever owns the parent's, as with the Go worker: steps that run as root count on it.
+void OverlayDriver::prepare_root(const std::string& from, const VolumeFormat& format, const std::string& to) const {
   struct stat status {};
   if (::stat(paths_.layer(from).c_str(), &status) != 0) throw SysError("stat '" + paths_.layer(from).string() + "'");
-  const auto map = unshift ? IdMap::swap(0, *policy_.max) : IdMap{};
+  const auto stored = [&](const IdPermutation& owners) { return format.shifted ? *policy_.max : owners.stored_as(0); };
   const auto layer = paths_.layer(to);
   const timespec times[2] = {status.st_atim, status.st_mtim};
-  if (::chown(layer.c_str(), map.uid(status.st_uid), map.gid(status.st_gid)) != 0 ||
+  if (::chown(layer.c_str(), stored(format.owners.uid), stored(format.owners.gid)) != 0 ||
       ::chmod(layer.c_str(), status.st_mode & 07777) != 0 || ::utimensat(AT_FDCWD, layer.c_str(), times, 0) != 0)
     throw SysError("prepare '" + layer.string() + "'");
 }

@@ -55,7 +55,7 @@ class OverlayDriver : public Driver {
   void mount_overlay(const VolumeDir& volume, VolumeFormat format, const IdView& view);
   bool is_right(const VolumeDir& volume, const VolumeFormat& format, const IdView& view, const std::vector<Mount>& mounts) const;
   void adopt_plain_directory(const VolumeDir& volume);
-  void copy_root_attributes(const std::string& from, bool unshift, const std::string& to) const;
+  void prepare_root(const std::string& from, const VolumeFormat& format, const std::string& to) const;
   void flatten(const VolumeDir& volume, const VolumeDir& parent);
   void depend(const std::string& child, const std::vector<std::string>& layers);
 

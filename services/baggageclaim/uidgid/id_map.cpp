@@ -33,6 +33,12 @@ std::uint32_t IdPermutation::operator()(std::uint32_t id) const {
   return found == moved_.end() ? id : found->second;
 }
 
+std::uint32_t IdPermutation::stored_as(std::uint32_t shown) const {
+  for (const auto& [from, to] : moved_)
+    if (to == shown) return from;
+  return shown;
+}
+
 IdPermutation IdPermutation::then(const IdPermutation& next) const {
   IdPermutation both;
   for (const auto& [from, to] : moved_) both.set(from, next(to));

@@ -20,6 +20,7 @@ class IdPermutation {
   static IdPermutation from_pairs(const Pairs& pairs);
 
   std::uint32_t operator()(std::uint32_t id) const;
+  std::uint32_t stored_as(std::uint32_t shown) const;  // the other way
   // First this one, then the other.
   IdPermutation then(const IdPermutation& next) const;
   bool is_identity() const { return moved_.empty(); }
