@@ -1,9 +1,11 @@
 """One worker as a step sees it: makes volumes and containers in the order of calls of the web node."""
 
+import asyncio
 import json
 import logging
 import os
 import uuid
+import weakref
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -44,6 +46,7 @@ class WorkerClient:
         self.name = name
         self.garden = Garden(hub.network, hub.atc, name)
         self.baggageclaim = Baggageclaim(hub.network, hub.atc, name)
+        self._creating = weakref.WeakValueDictionary()  # handle → lock, while somebody holds it or waits
 
     @property
     def row(self):
@@ -52,7 +55,13 @@ class WorkerClient:
     # Volumes.
 
     async def volume(self, handle, strategy, privileged=False, owner=LEAVE_OWNER, **row):
-        """Finds or creates one: what the database calls created must be there."""
+        """Finds or creates one: what the database calls created must be there. One build at a time, as in the web: a second one would poll
+        a future that the first has already forgotten."""
+        lock = self._creating.setdefault(handle, asyncio.Lock())
+        async with lock:
+            return await self._find_or_create(handle, strategy, privileged, owner, row)
+
+    async def _find_or_create(self, handle, strategy, privileged, owner, row):
         known = self._atc.volumes.rows.get(handle)
         found = await self.baggageclaim.lookup(handle)
         if known and known.state == "created":
