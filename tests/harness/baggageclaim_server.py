@@ -1,37 +1,30 @@
 """One BaggageClaim alone, started by hand: as a worker's service, on a Unix socket, over a work directory of its own."""
 
 import json
-import os
-import subprocess
-import threading
 from pathlib import Path
 
 from harness.baggageclaim import BaggageclaimClient
 from harness.control import ask
+from harness.program import Program
 from harness.wait import wait_until
 
 LAST_ID = 4294967294  # what root of an unprivileged container is on the host
 
 
-class Server:
+class Server(Program):
     def __init__(self, install, work_dir, runtime_dir, driver, flags=()):
+        super().__init__()
         self.program = install.program("concourse-baggageclaim")
         self.work_dir, self.runtime_dir, self.driver = Path(work_dir), Path(runtime_dir), driver
         self.volumes_dir, self.overlays_dir = self.work_dir / "volumes", self.work_dir / "overlays"
         self.api = BaggageclaimClient(f"unix:{runtime_dir}/baggageclaim.sock")
         self.flags = list(flags)
-        self.process = None
-        self.lines = []
 
     def launch(self, *more):
         """Starts it and doesn't wait."""
         command = [self.program, f"--work-dir={self.work_dir}", f"--runtime-dir={self.runtime_dir}", f"--baggageclaim-driver={self.driver}",
                    "--log-format=json", "--log-level=debug", *self.flags, *more]
-        self.lines = []
-        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-        environment |= {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-        threading.Thread(target=lambda pipe, lines: lines.extend(pipe), args=(self.process.stdout, self.lines), daemon=True).start()
+        self.launch_command(command)
         return self
 
     def start(self, *more):
@@ -39,16 +32,6 @@ class Server:
         wait_until(lambda: self.process.poll() is not None or self.logged("baggageclaim.listening"), "BaggageClaim to listen", 60)
         assert self.process.poll() is None, "".join(self.lines)
         return self
-
-    def kill(self):
-        """-9: nothing is tidied up."""
-        self.process.kill()
-        self.process.wait(30)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-        return self.process.wait(60)
 
     def restart(self):
         self.kill()

@@ -3,24 +3,23 @@
 import os
 import socket
 import subprocess
-import threading
 
 import pytest
 
 from harness.garden import GardenClient
+from harness.program import Program
 from harness.wait import wait_until
 from harness.worker import network_pool
 
 
-class Garden:
+class Garden(Program):
     def __init__(self, install, work_dir, runtime_dir, flags=()):
+        super().__init__()
         self.program = install.program("concourse-garden")
         self.work_dir, self.runtime_dir = work_dir, runtime_dir
         self.api = GardenClient(f"unix:{runtime_dir}/garden.sock")
         self.pool = network_pool()
         self.flags = list(flags)
-        self.process = None
-        self.lines = []
         self._listener = None
 
     def keep_listener(self):
@@ -40,28 +39,15 @@ class Garden:
     def start(self):
         command = [self.program, f"--work-dir={self.work_dir}", f"--runtime-dir={self.runtime_dir}", f"--garden-network-pool={self.pool}",
                    "--log-format=json", "--log-level=debug", *self.flags]
-        self.lines = []
-        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-        inherited = ()
+        environment, inherited = {}, ()
         if self._listener is not None:
             inherited = (self._listener.fileno(),)
-            environment |= {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "garden"}
+            environment = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "garden"}
             command = ["/bin/bash", "-c", f'LISTEN_PID=$$ exec "$@" 3<&{inherited[0]} {inherited[0]}<&-', "", *command]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, pass_fds=inherited)
-        threading.Thread(target=lambda pipe, lines: lines.extend(pipe), args=(self.process.stdout, self.lines), daemon=True).start()
+        self.launch_command(command, environment, inherited)
         wait_until(lambda: self.process.poll() is not None or any("garden.ready" in line for line in self.lines), "Garden to be ready", 60)
         assert self.process.poll() is None, "".join(self.lines)
         return self
-
-    def kill(self):
-        """-9: nothing is tidied up."""
-        self.process.kill()
-        self.process.wait(30)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-        return self.process.wait(60)
 
     def destroy_all(self):
         for handle in self.api.containers():
