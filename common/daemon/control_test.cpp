@@ -10,6 +10,7 @@
 
 #include "common/base/error.hpp"
 #include "common/os/unix_socket.hpp"
+#include "common/testing/temp_dir.hpp"
 
 using namespace concourse;
 using namespace concourse::daemon;
@@ -20,11 +21,8 @@ constexpr auto kSoon = std::chrono::seconds(30);
 
 // A server on a loop of its own thread.
 struct Served {
-  std::filesystem::path folder = [] {
-    char name[] = "/tmp/control-test-XXXXXX";
-    return std::filesystem::path(mkdtemp(name));
-  }();
-  std::filesystem::path socket = folder / "x.sock";
+  testing::TempDir folder;
+  std::filesystem::path socket = folder.path / "x.sock";
   EventLoop loop;
   ControlServer server{loop, os::listen_unix(socket)};
   std::thread thread;
@@ -35,7 +33,6 @@ struct Served {
   ~Served() {
     loop.stop();
     thread.join();
-    std::filesystem::remove_all(folder);
   }
 };
 

@@ -12,6 +12,7 @@
 
 #include "common/base/error.hpp"
 #include "common/os/unix_socket.hpp"
+#include "common/testing/temp_dir.hpp"
 
 using namespace concourse;
 using namespace concourse::daemon;
@@ -62,13 +63,12 @@ TEST_CASE("listeners: variables meant for another process are cleared and not ob
 }
 
 TEST_CASE("listeners: without an inherited socket one is made, for its owner only, its directory too") {
-  char name[] = "/tmp/listeners-test-XXXXXX";
-  const std::filesystem::path folder(mkdtemp(name));
+  const testing::TempDir temp;
+  const auto& folder = temp.path;
   auto listeners = Listeners::inherit();
   const auto fd = listeners.take("control", folder / "control/x.sock");
   struct stat st {};
   REQUIRE(::stat((folder / "control/x.sock").c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0600);
   CHECK(os::connect_unix(folder / "control/x.sock", Deadline::in(std::chrono::seconds(30))));
-  std::filesystem::remove_all(folder);
 }

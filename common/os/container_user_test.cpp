@@ -9,21 +9,22 @@
 #include <memory>
 #include <string>
 
+#include "common/testing/temp_dir.hpp"
+
 using concourse::os::look_up_user;
 using concourse::os::User;
 
 namespace {
 
 struct Files {
-  std::filesystem::path dir = std::filesystem::temp_directory_path() / ("user-test-" + std::to_string(::getpid()));
+  concourse::testing::TempDir temp;
+  const std::filesystem::path& dir = temp.path;
   std::string passwd = (dir / "passwd").string(), group = (dir / "group").string();
 
   Files(const std::string& passwd_text, const std::string& group_text) {
-    std::filesystem::create_directory(dir);
     std::ofstream(passwd) << passwd_text;
     std::ofstream(group) << group_text;
   }
-  ~Files() { std::filesystem::remove_all(dir); }
 
   std::string problem;
   std::unique_ptr<User> find(const char* text) {

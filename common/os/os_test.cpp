@@ -14,18 +14,14 @@
 #include "common/os/file.hpp"
 #include "common/os/process.hpp"
 #include "common/os/unix_socket.hpp"
+#include "common/testing/temp_dir.hpp"
 
 using namespace concourse;
+using concourse::testing::TempDir;
 namespace fs = std::filesystem;
 
 namespace {
 const auto kSoon = std::chrono::seconds(10);
-
-struct TempDir {
-  fs::path path = fs::temp_directory_path() / ("os-test-" + random_hex(6));
-  TempDir() { fs::create_directory(path); }
-  ~TempDir() { fs::remove_all(path); }
-};
 }  // namespace
 
 TEST_CASE("file: a durable write replaces the whole file and leaves no temporary") {

@@ -8,11 +8,11 @@
 #include <set>
 
 #include "common/base/error.hpp"
-#include "common/base/scope_exit.hpp"
 #include "common/config/groups.hpp"
 #include "common/config/parser.hpp"
 #include "common/os/file.hpp"
 #include "common/ssh/test_keys.hpp"
+#include "common/testing/temp_dir.hpp"
 
 using namespace concourse;
 using namespace concourse::ssh;
@@ -38,9 +38,8 @@ std::string problem(const std::vector<std::string>& arguments) {
 }  // namespace
 
 TEST_CASE("tsa options: hosts and key files are checked at start, every problem in one line") {
-  char name[] = "/tmp/tsa-options-XXXXXX";
-  const std::filesystem::path dir = mkdtemp(name);
-  const ScopeExit clean([&] { os::remove_tree(dir); });
+  const testing::TempDir temp;
+  const auto& dir = temp.path;
   const auto key = dir / "key", pub = dir / "pub", empty = dir / "empty";
   os::replace_file(key, pem("PRIVATE KEY", kPkcs1));
   os::replace_file(pub, std::string("ssh-rsa ") + kPublic + "\n");

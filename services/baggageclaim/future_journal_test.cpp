@@ -2,16 +2,15 @@
 
 #include <doctest/doctest.h>
 
-#include "common/base/scope_exit.hpp"
 #include "common/os/file.hpp"
+#include "common/testing/temp_dir.hpp"
 
 using namespace concourse;
 using namespace concourse::baggageclaim;
 
 TEST_CASE("future journal: what is kept is read by the next, what is dropped isn't, rubbish is removed") {
-  char name[] = "/tmp/future-journal-XXXXXX";
-  const fs::path dir = fs::path(mkdtemp(name)) / "futures";
-  const ScopeExit clean([&] { os::remove_tree(dir.parent_path()); });
+  const concourse::testing::TempDir temp;
+  const auto dir = temp.path / "futures";
   protocol::baggageclaim::VolumeRequest request;
   request.handle = "h";
   request.strategy = parse_json(R"({"type":"cow","volume":"p"})");

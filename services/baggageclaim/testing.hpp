@@ -14,17 +14,16 @@
 #include "common/base/strings.hpp"
 #include "common/base/unique_fd.hpp"
 #include "common/os/file.hpp"
+#include "common/testing/temp_dir.hpp"
 #include "services/baggageclaim/testing_streams.hpp"
 
 namespace concourse::baggageclaim::testing {
 
 namespace fs = std::filesystem;
 
-struct TempDir {
+struct TempDir : concourse::testing::TempDir {
   // /var/tmp is on a disk where /tmp may be a tmpfs, and a tmpfs knows fewer attributes.
-  fs::path path = fs::path("/var/tmp") / ("bc-test-" + random_hex(6));
-  TempDir() { fs::create_directory(path); }
-  ~TempDir() { fs::remove_all(path); }
+  TempDir() : concourse::testing::TempDir("/var/tmp") {}
   UniqueFd open() const { return os::open_file(path, O_RDONLY | O_DIRECTORY); }
   void write(const fs::path& name, const std::string& content = "x", mode_t mode = 0644) const {
     fs::create_directories((path / name).parent_path());

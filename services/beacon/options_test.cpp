@@ -9,6 +9,7 @@
 #include "common/config/parser.hpp"
 #include "common/os/file.hpp"
 #include "common/ssh/test_keys.hpp"
+#include "common/testing/temp_dir.hpp"
 #include "services/beacon/drain.hpp"
 
 using namespace concourse;
@@ -18,13 +19,13 @@ using namespace std::chrono_literals;
 namespace {
 
 struct OptionsFolder {
+  testing::TempDir temp;
+  const std::filesystem::path& path = temp.path;
+
   OptionsFolder() {
-    char name[] = "/tmp/beacon-options-XXXXXX";
-    path = mkdtemp(name);
     os::replace_file(path / "key", ssh::test::pem("PRIVATE KEY", ssh::test::kPkcs1));
     os::replace_file(path / "pub", std::string("ssh-rsa ") + ssh::test::kPublic + "\n");
   }
-  ~OptionsFolder() { os::remove_tree(path); }
 
   Options read(std::vector<std::string> flags, const config::Environment& environment = {}) const {
     flags.push_back("--tsa-worker-private-key=" + (path / "key").string());
@@ -41,8 +42,6 @@ struct OptionsFolder {
     }
     return "";
   }
-
-  std::filesystem::path path;
 };
 
 }  // namespace

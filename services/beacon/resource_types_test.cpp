@@ -7,6 +7,7 @@
 
 #include "common/base/scope_exit.hpp"
 #include "common/os/file.hpp"
+#include "common/testing/temp_dir.hpp"
 
 using namespace concourse;
 using namespace concourse::beacon;
@@ -16,19 +17,14 @@ namespace {
 namespace fs = std::filesystem;
 
 struct TypesFolder {
-  TypesFolder() {
-    char name[] = "/tmp/resource-types-XXXXXX";
-    path = mkdtemp(name);
-  }
-  ~TypesFolder() { os::remove_tree(path); }
+  testing::TempDir temp;
+  const fs::path& path = temp.path;
 
   void add(const std::string& entry, const std::string& metadata, bool image = true) const {
     os::make_directories(path / entry);
     os::replace_file(path / entry / "resource_metadata.json", metadata);
     if (image) os::replace_file(path / entry / "rootfs.tgz", "x");
   }
-
-  fs::path path;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
 #include "common/os/file.hpp"
+#include "common/testing/temp_dir.hpp"
 #include "services/garden/container_spec.hpp"
 #include "services/garden/errors.hpp"
 #include "services/garden/garden_config.hpp"
@@ -93,8 +94,8 @@ TEST_CASE("errors: types, statuses and the raw form for hijacked routes") {
 }
 
 TEST_CASE("properties: safe on disk before they are answered, and found again") {
-  const auto dir = std::filesystem::temp_directory_path() / ("garden-test-" + random_hex(6));
-  os::make_directories(dir);
+  const testing::TempDir temp;
+  const auto& dir = temp.path;
   {
     Properties p(dir / "properties.json", {{"user", ""}});
     p.set("concourse:resource-result", std::string(200'000, 'r'));
@@ -108,7 +109,6 @@ TEST_CASE("properties: safe on disk before they are answered, and found again") 
   const Properties again(dir / "properties.json");
   CHECK(again.all().size() == 2);
   CHECK(again.get("concourse:resource-result")->size() == 200'000);
-  os::remove_tree(dir);
 }
 
 TEST_CASE("garden config: section [server], repeated flags, comments; a bad line is named") {

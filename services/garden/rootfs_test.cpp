@@ -9,6 +9,7 @@
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
 #include "common/os/file.hpp"
+#include "common/testing/temp_dir.hpp"
 
 using namespace concourse;
 using namespace concourse::garden;
@@ -17,14 +18,14 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Root {
-  fs::path dir = fs::temp_directory_path() / ("rootfs-test-" + random_hex(6));
+  testing::TempDir temp;
+  const fs::path& dir = temp.path;
   ContainerSpec spec;
 
   Root() {
     for (const char* name : {"dev", "proc", "sys", "etc", "tmp"}) os::make_directories(dir / name);
     spec.rootfs = dir.string();
   }
-  ~Root() { os::remove_tree(dir); }
 
   void link(const std::string& name, const std::string& target) {
     fs::remove_all(dir / name);

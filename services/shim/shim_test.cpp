@@ -9,6 +9,7 @@
 #include "common/base/strings.hpp"
 #include "common/os/file.hpp"
 #include "common/protocol/init_spec.hpp"
+#include "common/testing/temp_dir.hpp"
 #include "services/shim/exit_status.hpp"
 #include "services/shim/init_channel.hpp"
 #include "services/shim/json_scanner.hpp"
@@ -88,13 +89,12 @@ TEST_CASE("process spec: unknown limits and NUL bytes are refused by name") {
 }
 
 TEST_CASE("exit statuses survive, whatever the process is called, and a torn record is left out") {
-  const auto dir = std::filesystem::temp_directory_path() / ("shim-test-" + random_hex(6));
-  os::make_directories(dir);
+  const testing::TempDir temp;
+  const auto& dir = temp.path;
   shim::save_exit_status(dir, "task", 0);
   shim::save_exit_status(dir, "../../etc/x y", 137);
   os::replace_file(dir / "exits" / "torn", "{\"id\":");
   CHECK(shim::load_exit_statuses(dir) == std::map<std::string, int>{{"task", 0}, {"../../etc/x y", 137}});
-  os::remove_tree(dir);
 }
 
 TEST_CASE("stdin: queued when the process doesn't read, and ended after the queue") {

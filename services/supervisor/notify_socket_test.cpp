@@ -12,21 +12,10 @@
 
 #include "common/base/error.hpp"
 #include "common/daemon/notify.hpp"
+#include "common/testing/temp_dir.hpp"
 
 using namespace concourse;
 using namespace concourse::supervisor;
-
-namespace {
-
-struct Folder {
-  std::filesystem::path path = [] {
-    char name[] = "/tmp/notify-test-XXXXXX";
-    return std::filesystem::path(mkdtemp(name));
-  }();
-  ~Folder() { std::filesystem::remove_all(path); }
-};
-
-}  // namespace
 
 TEST_CASE("notify: what a service says is understood, the rest is ignored") {
   const auto ready = parse_notification("READY=1\nSTATUS=42 containers = fine\nX_OTHER=1\nnonsense\nMAINPID=1");
@@ -52,7 +41,7 @@ TEST_CASE("notify: hostile numbers are no numbers") {
 }
 
 TEST_CASE("notify: the sender is the process that sent, and descriptors that come along are closed") {
-  const Folder folder;
+  const testing::TempDir folder;
   EventLoop loop;
   std::vector<std::pair<pid_t, Notification>> heard;
   NotifySocket socket(loop, folder.path / "notify.sock",
@@ -99,7 +88,7 @@ TEST_CASE("notify: the sender is the process that sent, and descriptors that com
 }
 
 TEST_CASE("notify: a runtime directory too long for a socket's address is a usage error that names the flag") {
-  const Folder folder;
+  const testing::TempDir folder;
   EventLoop loop;
   const auto deep = folder.path / std::string(100, 'd');
   try {

@@ -9,6 +9,7 @@
 #include "common/base/strings.hpp"
 #include "common/os/file.hpp"
 #include "common/os/unix_socket.hpp"
+#include "common/testing/temp_dir.hpp"
 #include "services/garden/dns/dns_proxy.hpp"
 #include "services/garden/dns/message.hpp"
 
@@ -43,15 +44,14 @@ UniqueFd bound_socket(int type, std::uint16_t& port) {
 }
 
 struct Fixture {
-  std::filesystem::path dir = std::filesystem::temp_directory_path() / ("dns-test-" + random_hex(6));
+  testing::TempDir temp;
+  const std::filesystem::path& dir = temp.path;
   std::uint16_t port = 0;
 
   explicit Fixture(const std::string& resolv_conf) {
-    os::make_directories(dir);
     os::replace_file(dir / "resolv.conf", resolv_conf);
     bound_socket(SOCK_DGRAM, port);  // a free one
   }
-  ~Fixture() { os::remove_tree(dir); }
 
   std::string ask_udp(const std::string& query) const {
     const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -153,8 +153,9 @@ TEST_CASE("dns: one container that asks without end leaves room for the others")
   };
   const auto greedy = client("127.0.0.1"), other = client("127.0.0.2");
   char buffer[512];
-  // The resolver answers nobody, so that the first queries stay under way; the one that is too many is refused.
-  for (int i = 0; !os::wait_for(greedy.get(), POLLIN, Deadline::in(std::chrono::milliseconds(0))); ++i) {
+  // The resolver answers nobody, so that the first queries stay under way; the one that is too many is refused. Each waits a
+  // moment, or a proxy that gets no time would never have heard most of them.
+  for (int i = 0; !os::wait_for(greedy.get(), POLLIN, Deadline::in(std::chrono::milliseconds(1))); ++i) {
     REQUIRE(i < 5000);
     REQUIRE(::send(greedy.get(), kQuery.data(), kQuery.size(), 0) > 0);
     while (::recv(resolver.get(), buffer, sizeof buffer, MSG_DONTWAIT) > 0) {
