@@ -1,5 +1,6 @@
 #include "common/daemon/control.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include "common/base/error.hpp"
@@ -14,12 +15,26 @@ constexpr auto kPatience = std::chrono::seconds(2);
 }  // namespace
 
 ControlServer::ControlServer(EventLoop& loop, UniqueFd listener) : loop_(loop), listener_(std::move(listener)) {
-  loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_one(); });
+  // Another process may have taken the connection that we were woken for.
+  fcntl(listener_.get(), F_SETFL, fcntl(listener_.get(), F_GETFL) | O_NONBLOCK);
+  resume();
 }
 
 ControlServer::~ControlServer() {
-  loop_.unwatch(listener_.get());
+  pause();
   for (const auto& [fd, owner] : connections_) loop_.unwatch(fd);
+}
+
+void ControlServer::pause() {
+  if (paused_) return;
+  loop_.unwatch(listener_.get());
+  paused_ = true;
+}
+
+void ControlServer::resume() {
+  if (!paused_) return;
+  loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_one(); });
+  paused_ = false;
 }
 
 void ControlServer::on(std::string command, Handler handler) { handlers_[std::move(command)] = std::move(handler); }

@@ -31,6 +31,9 @@ class ControlServer {
   ~ControlServer();
 
   void on(std::string command, Handler handler);
+  // Leaves new questions to another process that has the same socket, or answers them again.
+  void pause();
+  void resume();
   int listener() const { return listener_.get(); }
 
  private:
@@ -39,6 +42,7 @@ class ControlServer {
 
   EventLoop& loop_;
   UniqueFd listener_;
+  bool paused_ = true;
   std::map<std::string, Handler> handlers_;
   std::map<int, UniqueFd> connections_;
 };

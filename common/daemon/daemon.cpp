@@ -22,8 +22,12 @@ namespace {
 constexpr int kMaxArenas = 4;
 }
 
-Context::Context(std::string name, std::vector<std::string> arguments)
-    : name_(std::move(name)), arguments_(std::move(arguments)), listeners_(Listeners::inherit()), start_time_(std::time(nullptr)) {}
+Context::Context(std::string name, std::string program, std::vector<std::string> arguments)
+    : name_(std::move(name)),
+      program_(std::move(program)),
+      arguments_(std::move(arguments)),
+      listeners_(Listeners::inherit()),
+      start_time_(std::time(nullptr)) {}
 
 void Context::checked(const config::Values& values) const {
   if (values.flag(config::kCheckConfig)) throw config::HelpShown();
@@ -83,10 +87,6 @@ void Context::stopping() {
   notify("STOPPING=1\nSTATUS=stopping");
 }
 
-void Context::leave_control() {
-  loop_.after(Duration::zero(), [this] { control_.reset(); });
-}
-
 void Context::status_line(const std::string& text) { notify("STATUS=" + text); }
 
 void Context::serve(std::function<void()> on_stop) {
@@ -133,7 +133,7 @@ int run(const std::string& name, int argc, char** argv, const std::function<void
   mallopt(M_ARENA_MAX, kMaxArenas);  // memory that threads have used comes back to a few pools, not to one a thread
   umask(022);
   try {
-    Context context(name, std::vector<std::string>(argv + 1, argv + argc));
+    Context context(name, argv[0], std::vector<std::string>(argv + 1, argv + argc));
     body(context);
     return ended(context.exit_status());
   } catch (const config::HelpShown&) {

@@ -22,9 +22,10 @@ namespace concourse::daemon {
 
 class Context {
  public:
-  Context(std::string name, std::vector<std::string> arguments);
+  Context(std::string name, std::string program, std::vector<std::string> arguments);
 
   const std::string& name() const { return name_; }                         // "concourse-garden"
+  const std::string& program() const { return program_; }                   // argv[0]
   const std::vector<std::string>& arguments() const { return arguments_; }  // without argv[0]
   EventLoop& loop() { return loop_; }
   Listeners& listeners() { return listeners_; }
@@ -42,8 +43,10 @@ class Context {
   // "Listening and recovered": tells the manager, and starts its watchdog if it asked for one.
   void ready();
   void status_line(const std::string& text);
-  // Serves the control socket no longer, once the present question has been answered: a successor does.
-  void leave_control();
+  // The control socket is a successor's, who answers there from now on; or ours again, when there is none after all.
+  void leave_control() { control_->pause(); }
+  void take_control_back() { control_->resume(); }
+  int control_listener() const { return control_->listener(); }
   // The end has begun: tells the manager. serve() does it by itself.
   void stopping();
 
@@ -56,7 +59,7 @@ class Context {
  private:
   ControlAnswer adopt(std::vector<UniqueFd>& fds);
 
-  std::string name_;
+  std::string name_, program_;
   std::vector<std::string> arguments_;
   EventLoop loop_;
   Listeners listeners_;

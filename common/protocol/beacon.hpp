@@ -30,6 +30,8 @@ inline constexpr const char* kRebalance = "rebalance";  // moves to another conn
 // one that is asked goes on with its registration. When the other has registered, which it says to its manager with
 // kRegisteredNotice, SIGHUP tells the first that it is needed no more: it ends when the last of its open connections has.
 inline constexpr const char* kHandOver = "hand-over";
+// The same without a supervisor: the beacon itself starts its successor (services/beacon/succession.hpp).
+inline constexpr const char* kReplace = "replace";
 inline constexpr const char* kRegisteredNotice = "X_CONCOURSE_REGISTERED=1";
 
 // The file in which a drain is remembered, so that neither a beacon that is started again nor a new supervisor undoes it or gives

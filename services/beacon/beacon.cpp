@@ -1,10 +1,13 @@
 #include "services/beacon/beacon.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <utility>
 
 #include "common/base/error.hpp"
 #include "common/daemon/log.hpp"
 #include "common/protocol/beacon.hpp"
+#include "common/protocol/paths.hpp"
 #include "services/beacon/resource_types.hpp"
 
 namespace concourse::beacon {
@@ -18,6 +21,8 @@ constexpr auto kStopQuiet = std::chrono::milliseconds(200);
 constexpr auto kLeaveQuiet = std::chrono::seconds(5);
 constexpr std::size_t kMaxDraining = 4;
 constexpr auto kCutShortStop = std::chrono::seconds(4);  // of a drain that has taken too long already
+
+const char* verb_of(Drain drain) { return drain == Drain::landing ? tsa::kLandWorker : tsa::kRetireWorker; }
 
 }  // namespace
 
@@ -45,6 +50,18 @@ Beacon::Beacon(EventLoop& loop, const Options& options, std::function<void(int)>
                        {"tsa_hosts", options_.tsa.hosts}});
   if (draining())
     log::info("going on with a drain that was under way", {{"state", word_of(drain_.drain)}, {"seconds", drained_seconds()}});
+  begin_sweeps();
+  tick_timer_ = loop_.every(std::chrono::seconds(1), [this] { tick(); });
+  if (draining()) wish_.emplace().verb = verb_of(drain_.drain);
+  connect();
+}
+
+Beacon::~Beacon() {
+  for (const auto timer : {connect_timer_, rebalance_timer_, tick_timer_, wish_timer_, stop_timer_}) loop_.cancel(timer);
+}
+
+// And the moves to another TSA: what a beacon does that isn't handing over.
+void Beacon::begin_sweeps() {
   const auto link_of = [this] { return link(); };
   container_sweeper_ =
       std::make_unique<Sweeper>(loop_, background_, container_sweep(), options_.garden, options_.containers_in_flight,
@@ -55,13 +72,6 @@ Beacon::Beacon(EventLoop& loop, const Options& options, std::function<void(int)>
     rebalance_timer_ = loop_.every(options_.rebalance_interval, [this] {
       if (!draining() && link() != nullptr) open_next("rebalance interval");
     });
-  tick_timer_ = loop_.every(std::chrono::seconds(1), [this] { tick(); });
-  if (draining()) wish_.emplace().verb = drain_.drain == Drain::landing ? tsa::kLandWorker : tsa::kRetireWorker;
-  connect();
-}
-
-Beacon::~Beacon() {
-  for (const auto timer : {connect_timer_, rebalance_timer_, tick_timer_, wish_timer_, stop_timer_}) loop_.cancel(timer);
 }
 
 std::string Beacon::worker_json() const {
@@ -205,6 +215,23 @@ void Beacon::hand_over() {
   loop_.cancel(rebalance_timer_);
   container_sweeper_.reset();
   volume_sweeper_.reset();
+}
+
+void Beacon::take_back() {
+  if (!std::exchange(handed_over_, false) || stopping_) return;
+  begin_sweeps();
+  // The successor may have been asked for a drain, or to take one back.
+  const auto wanted = read_drain_mark(options_.runtime_dir);
+  if (wanted.drain == drain_.drain) return;
+  if (wanted.drain == Drain::none) return resume();
+  drain_ = wanted;
+  wish_.emplace().verb = verb_of(wanted.drain);
+  send_wish();
+}
+
+bool Beacon::supervised() const {
+  const char* manager = std::getenv("NOTIFY_SOCKET");
+  return manager != nullptr && protocol::notify_socket(options_.runtime_dir) == manager;
 }
 
 void Beacon::leave() {

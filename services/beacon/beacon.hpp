@@ -43,7 +43,11 @@ class Beacon {
   void rebalance();
   void stop();       // in place: the worker will come back
   void hand_over();  // to a successor that isn't there yet: only the registration goes on
+  void take_back();  // there is no successor after all
   void leave();      // the successor has registered: open connections go to their end
+
+  // Whether our own supervisor is the manager, which starts successors itself.
+  bool supervised() const;
 
   Json status() const;
 
@@ -58,6 +62,7 @@ class Beacon {
   };
 
   std::unique_ptr<Registration> open(const std::string& avoid);
+  void begin_sweeps();
   void connect();
   void connect_later();
   void registered(Registration* registration);

@@ -13,6 +13,7 @@
 #include "common/protocol/paths.hpp"
 #include "services/beacon/beacon.hpp"
 #include "services/beacon/options.hpp"
+#include "services/beacon/succession.hpp"
 
 using namespace concourse;
 
@@ -39,9 +40,13 @@ int main(int argc, char** argv) {
     ctx.start("beacon", values, control);
     for (const auto& warning : values.warnings) log::warn(warning);
 
+    beacon::Succession succession(ctx);
     beacon::Beacon beacon(
         ctx.loop(), options, [&ctx](int status) { ctx.finish(status); }, [&ctx](const std::string& line) { ctx.status_line(line); },
-        [] { daemon::notify(protocol::beacon::kRegisteredNotice); });
+        [&succession] {
+          daemon::notify(protocol::beacon::kRegisteredNotice);
+          succession.registered();
+        });
     ctx.on_status([&beacon](Json& status) { status["beacon"] = beacon.status(); });
     const auto on = [&ctx, &beacon](const char* command, void (beacon::Beacon::*action)()) {
       ctx.on_control(command, [&beacon, action](const Json&, auto&) {
@@ -69,6 +74,10 @@ int main(int argc, char** argv) {
     ctx.on_control(protocol::beacon::kHandOver, [&ctx, &beacon](const Json&, auto&) {
       beacon.hand_over();
       ctx.leave_control();
+      return daemon::ControlAnswer{};
+    });
+    ctx.on_control(protocol::beacon::kReplace, [&succession, &beacon](const Json&, auto&) {
+      succession.begin(beacon);
       return daemon::ControlAnswer{};
     });
     on_signal(SIGHUP, "leave: a successor has registered; end with the last open connection", &beacon::Beacon::leave);

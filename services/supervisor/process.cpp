@@ -13,7 +13,7 @@ namespace concourse::supervisor {
 Process::Process(pid_t pid, bool is_child) : pid_(pid), is_child_(is_child), pidfd_(os::open_pidfd(pid)) {}
 
 // An unreaped child keeps its pid, so the pidfd can't be of another process.
-Process Process::start(const Launch& what) { return Process(launch(what), true); }
+Process Process::start(const daemon::Launch& what) { return Process(daemon::launch(what), true); }
 Process Process::take_over(pid_t pid) { return Process(pid, false); }
 
 void Process::signal(int number) const {

@@ -6,16 +6,16 @@
 #include <optional>
 
 #include "common/base/unique_fd.hpp"
+#include "common/daemon/launch.hpp"
 #include "common/os/process.hpp"
-#include "services/supervisor/launch.hpp"
 
 namespace concourse::supervisor {
 
 // Dropping it leaves the process running: a service outlives its supervisor.
 class Process {
  public:
-  static Process start(const Launch& what);  // throws SysError
-  static Process take_over(pid_t pid);       // throws SysError(ESRCH) when it has gone
+  static Process start(const daemon::Launch& what);  // throws SysError
+  static Process take_over(pid_t pid);               // throws SysError(ESRCH) when it has gone
 
   pid_t pid() const { return pid_; }
   int pidfd() const { return pidfd_.get(); }  // readable when it has ended

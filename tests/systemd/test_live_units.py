@@ -66,6 +66,24 @@ def test_a_build_outlives_the_beacon(target, hub, how):
         assert lines_of(result.stdout) == [f"line {n}" for n in range(LINES)]
 
 
+def test_a_replaced_beacon_breaks_no_stream(target, hub):
+    before, old = hub.worker(NAME).registrations, target.pid("concourse-beacon")
+    restarts = target.property("concourse-beacon", "NRestarts")
+    with hub.build(NAME) as build:
+        step = start_numbers(build)
+        step.wait_for(b"line 50\r")
+        target.run("concourse-workerctl", "restart", "beacon")
+        target.wait_restarted("concourse-beacon", old)
+        assert str(old) in {line.split()[0] for line in programs_in(target)}, "the old one carries the stream"
+        result = step.result()
+    assert (result.status, lines_of(result.stdout)) == (0, [f"line {n}" for n in range(LINES)])
+    assert result.attachments == 1 and hub.worker(NAME).registrations == before + 1
+    wait_until(lambda: str(old) not in {line.split()[0] for line in programs_in(target)}, "the old beacon to end")
+    assert target.property("concourse-beacon", "NRestarts") == restarts and target.active("concourse-beacon")
+    journal = target.journal("concourse-beacon")
+    assert "reception only permitted" not in journal, "a process spoke that systemd does not listen to"
+
+
 def renew(machine, service, how):
     old = machine.pid(service)
     if how == "restarted":

@@ -2,6 +2,7 @@
 
 import shutil
 
+from harness.wait import wait_until
 from installed import LINES, NAME, SERVICES, lines_of, newer, start_numbers
 
 
@@ -30,8 +31,10 @@ def test_an_upgrade_in_mid_build_loses_no_line_and_keeps_the_settings(target, hu
         assert not step.done(), "the build was over before the upgrade was"
         result = step.result()
     assert (result.status, lines_of(result.stdout)) == (0, [f"line {n}" for n in range(LINES)])
+    assert result.attachments == 1, "the stream broke"
     assert target.active(*SERVICES) == SERVICES
-    assert not {before[service] for service in SERVICES} & {target.pid(service) for service in SERVICES}, "a service runs from the old package"
+    wait_until(lambda: not {before[service] for service in SERVICES} & {target.pid(service) for service in SERVICES},
+               "every service to run from the new package")
     assert f"CONCOURSE_NAME={NAME}\n" in (target.root / "etc/concourse/worker.env").read_text()
     # Back again: a roll back is an installation of the older package.
     target.run("dpkg", "-i", "/root/worker.deb")

@@ -75,6 +75,9 @@ class Beacon:
     def wait_log(self, message, times=1, timeout=60, **data):
         return wait_until(lambda: len(found := self.logged(message, **data)) >= times and found, f"the log line {message!r} {data}", timeout)
 
+    def ask_plain(self, command):
+        return control.ask(self.runtime, "beacon", command)
+
     def ask(self, command):
         return control.ask(self.runtime, "beacon", command)["beacon"]
 

@@ -1,4 +1,4 @@
-#include "services/supervisor/launch.hpp"
+#include "common/daemon/launch.hpp"
 
 #include <doctest/doctest.h>
 #include <poll.h>
@@ -9,26 +9,26 @@
 
 #include "common/base/error.hpp"
 #include "common/os/unix_socket.hpp"
-#include "services/supervisor/process.hpp"
 
 using namespace concourse;
-using namespace concourse::supervisor;
+using namespace concourse::daemon;
 
 namespace {
 
-constexpr auto kSoon = std::chrono::seconds(30);
-
 // Runs a shell script whose descriptor 3 is one end of a pair, and gives what it wrote there.
-std::string output_of(const std::string& script, std::vector<std::string> environment = {}) {
+std::string output_of(const std::string& script, std::vector<std::string> environment = {}, bool sibling = false) {
   auto [ours, theirs] = os::socket_pair(SOCK_STREAM);
-  auto process = Process::start(
-      {.argv = {"/bin/sh", "-c", script}, .environment = std::move(environment), .listeners = {{"one", theirs.get()}}});
+  const auto pid = launch({.argv = {"/bin/sh", "-c", script},
+                           .environment = std::move(environment),
+                           .listeners = {{"one", theirs.get()}},
+                           .sibling = sibling});
   theirs.reset();
   std::string text;
   char buffer[4096];
   for (ssize_t n = 0; (n = ::read(ours.get(), buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(n));
-  REQUIRE(os::wait_for(process.pidfd(), POLLIN, Deadline::in(kSoon)));
-  CHECK(process.end()->code == 0);
+  int status = -1;
+  CHECK(::waitpid(pid, &status, 0) == (sibling ? -1 : pid));
+  if (!sibling) CHECK(WEXITSTATUS(status) == 0);
   return text;
 }
 
@@ -47,6 +47,10 @@ TEST_CASE("launch: the child has a session of its own, no stdin, and none of our
   CHECK(text.substr(0, text.find(' ')) + "\n" == text.substr(text.find('=') + 2));
 }
 
+TEST_CASE("launch: a sibling has our parent") {
+  CHECK(output_of("cut -d' ' -f4 /proc/$$/stat >&3", {"PATH=/usr/bin:/bin"}, true) == std::to_string(::getppid()) + "\n");
+}
+
 TEST_CASE("launch: a program that can't be started is named with the reason") {
   try {
     launch({.argv = {"/nowhere/program"}, .environment = {}, .listeners = {}});
@@ -54,22 +58,4 @@ TEST_CASE("launch: a program that can't be started is named with the reason") {
   } catch (const SysError& e) {
     CHECK(std::string(e.what()) == "start '/nowhere/program': No such file or directory");
   }
-}
-
-TEST_CASE("process: the end is told by exit status or signal, and dropping it ends nothing") {
-  pid_t pid = -1;
-  {
-    auto process = Process::start({.argv = {"/bin/sleep", "600"}, .environment = {}, .listeners = {}});
-    pid = process.pid();
-  }
-  CHECK(::kill(pid, 0) == 0);
-  auto other = Process::take_over(pid);
-  CHECK_FALSE(other.is_child());
-  other.signal(SIGKILL);
-  REQUIRE(os::wait_for(other.pidfd(), POLLIN, Deadline::in(kSoon)));
-  CHECK_FALSE(other.end().has_value());
-  int status = 0;
-  CHECK(::waitpid(pid, &status, 0) == pid);
-  CHECK(WTERMSIG(status) == SIGKILL);
-  CHECK_THROWS_AS(Process::take_over(pid), SysError);
 }
