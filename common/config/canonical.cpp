@@ -10,6 +10,7 @@
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "common/config/disk_mark.hpp"
 #include "common/config/parser.hpp"
 
 namespace concourse::config {
@@ -120,6 +121,7 @@ std::string canonical(const Option& option, const std::string& value) {
     case Type::directory: return directory(value);
     case Type::file: return file(value);
     case Type::url: return url(value);
+    case Type::disk_mark: parse_disk_mark(value); return value;
     case Type::choice:
       if (std::find(option.choices.begin(), option.choices.end(), value) == option.choices.end())
         throw problem(value, "is not one of " + join({option.choices.begin(), option.choices.end()}, ", "));

@@ -43,6 +43,7 @@ std::string_view word_of(const Option& option) {
     case Type::directory: return "directory";
     case Type::file: return "file";
     case Type::url: return "URL";
+    case Type::disk_mark: return "share,size";
     case Type::choice: return "word";
     case Type::map: return "key:value";
     case Type::text:

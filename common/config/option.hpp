@@ -20,6 +20,7 @@ enum class Type {
   directory,  // made absolute; need not exist; a plain file there is an error
   file,       // made absolute; must exist and be readable
   url,        // scheme and host
+  disk_mark,  // 5%, 2G, 5%,2G or 0 (disk_mark.hpp)
   choice,     // one of `choices`
   list,       // repeated on the command line; split at commas in the environment; each of type `element`
   map,        // a list of key:value
