@@ -43,6 +43,7 @@ class Converter {
     for (const auto& volume : volumes_) step(volume, [&] { walk_merged(volume); });
     for (const auto& volume : volumes_) step(volume, [&] { forget_records(volume); });
     remove_dead();
+    remove_tree(paths_.reserve());
     return report_;
   }
 

@@ -9,6 +9,7 @@
 #include "services/baggageclaim/api/error_reply.hpp"
 #include "services/baggageclaim/api/routes.hpp"
 #include "services/baggageclaim/convert_to_go.hpp"
+#include "services/baggageclaim/reserve.hpp"
 #include "services/baggageclaim/server_setup.hpp"
 #include "services/baggageclaim/tree.hpp"
 
@@ -19,14 +20,15 @@ namespace {
 
 void serve(daemon::Context& ctx, const Options& options, Tree& tree) {
   VolumeRepository volumes(tree.filesystem(), tree.driver(), tree.policy(), tree.syncer());
+  DiskWatch disk(tree.filesystem().paths(), options.marks);
   PromiseList promises;
   FutureJournal futures(options.standalone ? fs::path() : options.socket.parent_path() / "baggageclaim-futures");
   http::WorkerPool creations(kMaxCreations);
-  Service service{volumes, promises, futures, creations, tree.syncer(), options.p2p, options.limits};
+  Service service{volumes, promises, futures, creations, tree.syncer(), disk, options.p2p, options.limits};
   http::Server server(routes(service), reply_error);
   resume_creations(service);
   add_listeners(server, ctx, options);
-  add_status(ctx, tree, promises, server);
+  add_status(ctx, tree, disk, promises, server);
   server.start();
   log::info("listening", {{"addresses", addresses(options)}});
   ctx.ready();
@@ -58,6 +60,7 @@ int main(int argc, char** argv) {
     prepare_process(options);
     // Before the sockets are touched: they may be another server's.
     auto lock = lock_tree(options.paths);
+    Reserve(options.paths.reserve()).give_up_for_start();
     if (options.convert) {
       start_log(options);
       return convert(Tree(options, std::move(lock)));

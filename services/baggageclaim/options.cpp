@@ -78,6 +78,8 @@ void read_common(Options& options, const std::string& prefix) {
   options.limits.entries = at_least_one(values, prefix + "stream-max-entries");
   options.limits.bytes = at_least_one(values, prefix + "stream-max-mib") << 20;
   options.limits.ratio = at_least_one(values, prefix + "stream-max-ratio");
+  options.marks.soft = config::parse_disk_mark(values.text(prefix + "disk-soft-free"));
+  options.marks.hard = config::parse_disk_mark(values.text(prefix + "disk-hard-free"));
 }
 
 Options parse_service(const std::vector<std::string>& arguments, const config::Environment& environment) {

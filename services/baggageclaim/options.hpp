@@ -11,6 +11,7 @@
 
 #include "common/config/parser.hpp"
 #include "services/baggageclaim/api/service.hpp"
+#include "services/baggageclaim/disk_watch.hpp"
 #include "services/baggageclaim/drivers/detect.hpp"
 #include "services/baggageclaim/paths.hpp"
 
@@ -34,6 +35,7 @@ struct Options {
   fs::path control_socket;
   P2pOptions p2p;
   StreamLimits limits;
+  DiskMarks marks;
   config::Values values;  // as parsed, for the logs
 };
 

@@ -23,6 +23,8 @@ TEST_CASE("options: as a worker's service, from flags and variables") {
   CHECK(served.tcp->ip == "0.0.0.0");
   CHECK(served.tcp->port == 7788);
   CHECK(served.limits.bytes == 1ull << 40);
+  CHECK(served.marks.hard.of_bytes(1ull << 40) == 1 << 30);
+  CHECK(served.marks.soft.of_inodes(1000) == 100);
 }
 
 TEST_CASE("options: stand-alone, with the peer's bare flags and no environment") {
@@ -37,6 +39,7 @@ TEST_CASE("options: stand-alone, with the peer's bare flags and no environment")
   CHECK(options.tcp->ip == "127.0.0.1");
   CHECK(options.tcp->port == 1234);
   CHECK(options.socket.empty());
+  CHECK(parse_options({"--volumes=/v", "--disk-hard-free=2M"}, {}).marks.hard.of_bytes(0) == 2 << 20);
 }
 
 TEST_CASE("options: what is wrong is said, in the peer's words where its tests listen") {
@@ -44,6 +47,10 @@ TEST_CASE("options: what is wrong is said, in the peer's words where its tests l
   CHECK_THROWS_WITH_AS(parse_options({"--volumes=/v", "--p2p-interface-name-pattern=("}, {}),
                        doctest::Contains("is not a regular expression"), Error);
   CHECK_THROWS_WITH_AS(parse_options({"--volumes=/v", "--stream-max-entries=0"}, {}), doctest::Contains("not at least 1"), Error);
+  CHECK_THROWS_WITH_AS(
+      parse_options({"--work-dir=/w", "--baggageclaim-disk-hard-free=10"}, {}),
+      "flag --baggageclaim-disk-hard-free: '10' is neither a share such as 5%, nor a size such as 2G, nor both as 5%,2G, nor 0",
+      Error);
   CHECK_THROWS_WITH_AS(parse_options({"--volumes=/v", "--driver=zfs"}, {}), doctest::Contains("zfs"), Error);
   CHECK_THROWS_AS(parse_options({"--work-dir=/w", "--volumes=/v"}, {}), Error);
 }

@@ -3,6 +3,7 @@
 //   <volumes>/                       worker: <work-dir>/volumes
 //     lock                           flock: one server per tree
 //     clean-stop                     the machine's boot id when the last server was stopped in order (machine.hpp)
+//     reserve/                       room for records when the disk is full (reserve.hpp)
 //     init/<handle>/                 being made: nobody sees it; removed at start
 //     live/<handle>/                 the volume, as far as clients know
 //     dead/<handle>/                 being removed, or kept because children still need its layer
@@ -48,6 +49,7 @@ class Paths {
   fs::path image() const { return volumes_.string() + ".img"; }
   fs::path lock() const { return volumes_ / "lock"; }
   fs::path clean_stop() const { return volumes_ / "clean-stop"; }
+  fs::path reserve() const { return volumes_ / "reserve"; }
   fs::path quarantine() const { return volumes_ / "quarantine"; }
 
   fs::path stage(Stage stage) const {

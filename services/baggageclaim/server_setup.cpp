@@ -1,7 +1,6 @@
 #include "services/baggageclaim/server_setup.hpp"
 
 #include <sys/resource.h>
-#include <sys/statvfs.h>
 
 #include <cstdlib>
 
@@ -16,16 +15,6 @@ namespace {
 
 constexpr auto kLook = std::chrono::milliseconds(200);
 constexpr auto kGardenLimit = std::chrono::seconds(1);  // for its answer, when it is well
-
-// Of the file system that holds the volumes; nothing when it can't be asked.
-Json disk_of(const fs::path& volumes) {
-  struct statvfs disk {};
-  if (::statvfs(volumes.c_str(), &disk) != 0) return nullptr;
-  return {{"free_bytes", static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize},
-          {"bytes", static_cast<std::uint64_t>(disk.f_blocks) * disk.f_frsize},
-          {"free_inodes", static_cast<std::uint64_t>(disk.f_favail)},
-          {"inodes", static_cast<std::uint64_t>(disk.f_files)}};
-}
 }  // namespace
 
 void prepare_process(const Options& options) {
@@ -87,7 +76,8 @@ bool garden_runs(const Options& options) {
   }
 }
 
-void add_status(daemon::Context& ctx, const Tree& tree, const PromiseList& promises, const http::Server& server) {
+void add_status(daemon::Context& ctx, const Tree& tree, const DiskWatch& disk, const PromiseList& promises,
+                const http::Server& server) {
   ctx.on_status([&](Json& status) {
     const auto count = [&](Stage stage) { return tree.filesystem().list(stage).size(); };
     const auto& report = tree.report();
@@ -105,7 +95,7 @@ void add_status(daemon::Context& ctx, const Tree& tree, const PromiseList& promi
                            {"lost", report.lost},
                            {"quarantined", report.quarantined}};
     status["creations"] = promises.size();
-    status["disk"] = disk_of(tree.filesystem().paths().volumes());
+    status["disk"] = disk.status();
     status["requests"] = server.requests_running();
     status["http"] = server.statistics();
   });

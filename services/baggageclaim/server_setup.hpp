@@ -38,6 +38,7 @@ bool drain(http::Server& server, PromiseList& promises, http::WorkerPool& creati
 bool garden_runs(const Options& options);
 
 // What `status` on the control socket tells besides the common facts. All must outlive the loop.
-void add_status(daemon::Context& ctx, const Tree& tree, const PromiseList& promises, const http::Server& server);
+void add_status(daemon::Context& ctx, const Tree& tree, const DiskWatch& disk, const PromiseList& promises,
+                const http::Server& server);
 
 }  // namespace concourse::baggageclaim

@@ -65,7 +65,16 @@ Group baggageclaim_group() {
        {.name = "baggageclaim-stream-max-ratio",
         .type = Type::integer,
         .value = "20000",
-        .help = "Most bytes that one received byte of a stream may decode to."}}};
+        .help = "Most bytes that one received byte of a stream may decode to."},
+       {.name = "baggageclaim-disk-soft-free",
+        .type = Type::disk_mark,
+        .value = "10%,20G",
+        .help = "With less free on the volumes' file system, garbage is collected at once: a share of bytes and inodes, a size, or "
+                "both (the smaller counts); 0 never."},
+       {.name = "baggageclaim-disk-hard-free",
+        .type = Type::disk_mark,
+        .value = "1%,1G",
+        .help = "With less free on the volumes' file system, no volume is made and no stream taken in; 0 never."}}};
 }
 
 }  // namespace concourse::config

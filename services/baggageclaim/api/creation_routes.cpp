@@ -31,6 +31,7 @@ Creation decode(http::Request& request) {
 }
 
 Volume run(Service& service, const Creation& creation, const std::stop_token& stop) {
+  service.disk.check();
   auto volume = service.volumes.create(creation.request, *creation.strategy, stop);
   log::info("volume created", {{"handle", volume.handle},
                                {"strategy", string_field(creation.request.strategy, "type")},

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/http/worker_pool.hpp"
+#include "services/baggageclaim/disk_watch.hpp"
 #include "services/baggageclaim/future_journal.hpp"
 #include "services/baggageclaim/promise_list.hpp"
 #include "services/baggageclaim/stream/limits.hpp"
@@ -24,6 +25,7 @@ struct Service {
   FutureJournal& futures;
   http::WorkerPool& creations;  // runs asynchronous creations
   Syncer& syncer;
+  DiskWatch& disk;
   P2pOptions p2p;
   StreamLimits limits;
 };

@@ -74,10 +74,13 @@ Encoding encoding_of(const std::string& header) {
 void stream_into_volume(Service& service, http::Request& request, http::Reply& reply) {
   const auto limit = parse_limit(request);
   const auto volume = service.volumes.open_for_stream_in(request.capture("handle"));
+  service.disk.check();
   const auto encoding = encoding_of(request.header("Content-Encoding"));
   WireSource wire(request.reader(), limit);
   const ExtractOptions options{
-      .view = volume.view, .devices = !volume.view.shifted(), .limits = service.limits, .implicit_mode = 0755};
+      .view = volume.view, .devices = !volume.view.shifted(), .limits = service.limits, .implicit_mode = 0755, .room = [&service] {
+        service.disk.check();
+      }};
   stream_in(volume.dir, volume.root.get(), request.query_value("path").value_or(""), wire, encoding, options,
             service.syncer.boot_id());
   service.syncer.release(volume.dir.handle);

@@ -41,7 +41,7 @@ void get_volume(Service& service, http::Request& request, http::Reply& reply) {
 
 void set_property(Service& service, http::Request& request, http::Reply& reply) {
   const auto value = decode_body(request, protocol::baggageclaim::parse_property_request);
-  service.volumes.set_property(request.capture("handle"), request.capture("property"), value);
+  service.disk.with_reserve([&] { service.volumes.set_property(request.capture("handle"), request.capture("property"), value); });
   reply.status = 204;
 }
 
@@ -51,12 +51,12 @@ void get_privileged(Service& service, http::Request& request, http::Reply& reply
 
 void set_privileged(Service& service, http::Request& request, http::Reply& reply) {
   const bool value = decode_body(request, protocol::baggageclaim::parse_privileged_request);
-  service.volumes.set_privileged(request.capture("handle"), value);
+  service.disk.with_reserve([&] { service.volumes.set_privileged(request.capture("handle"), value); });
   reply.status = 204;
 }
 
 void destroy_volume(Service& service, http::Request& request, http::Reply& reply) {
-  service.volumes.destroy(request.capture("handle"));
+  service.disk.with_reserve([&] { service.volumes.destroy(request.capture("handle")); });
   log::info("volume destroyed", {{"handle", request.capture("handle")}});
   reply.status = 204;
 }
@@ -68,7 +68,7 @@ void destroy_volumes(Service& service, http::Request& request, http::Reply& repl
   const auto work = [&] {
     for (auto i = next++; i < handles.size(); i = next++) {
       try {
-        service.volumes.destroy(handles[i]);
+        service.disk.with_reserve([&] { service.volumes.destroy(handles[i]); });
       } catch (const std::exception& e) {
         const auto* error = dynamic_cast<const Error*>(&e);
         if (error != nullptr && error->kind() == ErrorKind::not_found) continue;

@@ -38,6 +38,7 @@ struct World {
   NaiveDriver driver;
   Syncer syncer{filesystem.paths(), "boot"};
   VolumeRepository volumes{filesystem, driver, IdPolicy{.max = 4294967294}, syncer};
+  DiskWatch disk{filesystem.paths(), {}};
   PromiseList promises;
   FutureJournal futures{fs::path()};
   http::WorkerPool creations{2};
@@ -46,6 +47,7 @@ struct World {
                   futures,
                   creations,
                   syncer,
+                  disk,
                   {.interface_name = std::regex("lo")},
                   {.entries = 500, .bytes = 8 << 20, .ratio = 1000}};
   http::Exchange exchange{routes(service), reply_error, http::ServerOptions{}};

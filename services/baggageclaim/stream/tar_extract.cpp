@@ -35,6 +35,9 @@ la_ssize_t read_block(archive* reader, void* client, const void** out) {
   }
 }
 
+// How much is written between two looks at the room that is left; a member counts for some bytes, so that inodes are looked at too.
+constexpr std::uint64_t kLookAfter = 1 << 20, kMemberBytes = 16 << 10;
+
 void write_at(int fd, const char* bytes, std::size_t size, std::int64_t offset, const Member& member) {
   while (size > 0) {
     const auto n = ::pwrite(fd, bytes, size, offset);
@@ -67,6 +70,7 @@ class TarExtractor {
       if (result == ARCHIVE_EOF) break;
       check(result);
       budget_.count_entry();
+      spend(kMemberBytes);
       extract();
     }
     writer_.finish();
@@ -89,6 +93,13 @@ class TarExtractor {
     writer_.finish_file(file.get(), member);
   }
 
+  void spend(std::uint64_t bytes) {
+    spent_ += bytes;
+    if (spent_ < kLookAfter || !options_.room) return;
+    spent_ = 0;
+    options_.room();
+  }
+
   void copy_content(int fd, const Member& member) {
     std::int64_t end = 0;
     for (;;) {
@@ -99,6 +110,7 @@ class TarExtractor {
       if (result == ARCHIVE_EOF) break;
       check(result);
       budget_.count_bytes(size);
+      spend(size);
       write_at(fd, static_cast<const char*>(bytes), size, offset, member);
       end = offset + static_cast<std::int64_t>(size);
     }
@@ -183,6 +195,7 @@ class TarExtractor {
   ArchiveEntry entry_;
   DiskWriter writer_;
   StreamBudget budget_;
+  std::uint64_t spent_ = 0;  // since the last look at the room
 };
 
 }  // namespace

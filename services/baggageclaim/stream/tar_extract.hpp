@@ -1,6 +1,8 @@
 // Reads a tar archive (ustar, GNU, pax) with libarchive and writes its members with a DiskWriter.
 #pragma once
 
+#include <functional>
+
 #include "services/baggageclaim/stream/block_pipe.hpp"
 #include "services/baggageclaim/stream/disk_writer.hpp"
 #include "services/baggageclaim/stream/limits.hpp"
@@ -13,6 +15,7 @@ struct ExtractOptions {
   bool devices = false;           // character and block devices may be made
   StreamLimits limits;
   mode_t implicit_mode = 0755;  // of directories that no member names
+  std::function<void()> room;   // if given, called now and then; what it throws ends the extraction
 };
 
 // Extracts the archive that comes out of `in` into the directory `root`, on the calling thread, whose fsuid and fsgid must be
