@@ -24,11 +24,13 @@ class Judgement {
     }
     checks_[name] = std::move(more);
   }
-  Json take() { return {{verdict_, reasons_.empty()}, {"reasons", reasons_}, {"checks", checks_}}; }
+  // What will be a reason soon.
+  void warn(const std::string& name, const std::string& what) { warnings_.push_back(name + ": " + what); }
+  Json take() { return {{verdict_, reasons_.empty()}, {"reasons", reasons_}, {"warnings", warnings_}, {"checks", checks_}}; }
 
  private:
   std::string verdict_;
-  std::vector<std::string> reasons_;
+  std::vector<std::string> reasons_, warnings_;
   Json checks_ = Json::object();
 };
 
@@ -59,9 +61,12 @@ void judge_disk(Judgement& judgement, const Statements& statements) {
   if (!disk.is_object()) return judgement.add("disk", "BaggageClaim doesn't say how much is free");
   const auto bytes = static_cast<std::uint64_t>(int_field(disk, "free_bytes"));
   const auto inodes = static_cast<std::uint64_t>(int_field(disk, "free_inodes"));
+  const auto state = string_field(disk, "state"), why = string_field(disk, "why");
   std::string reason;
-  if (bytes < kLeastBytes) reason = "only " + std::to_string(bytes >> 20) + " MiB are free";
+  if (state == "full") reason = "full, no volume is made: " + why;
+  else if (bytes < kLeastBytes) reason = "only " + std::to_string(bytes >> 20) + " MiB are free";
   else if (int_field(disk, "inodes") > 0 && inodes < kLeastInodes) reason = "only " + std::to_string(inodes) + " inodes are free";
+  if (state == "low" && reason.empty()) judgement.warn("disk", "low: " + why);
   judgement.add("disk", reason, disk);
 }
 

@@ -64,6 +64,22 @@ TEST_CASE("readiness: each trouble has its reason") {
   CHECK(reasons_of(s) == Json{"drain: landing, waits for a build"});
 }
 
+TEST_CASE("readiness: a disk below its marks is a warning first, then a reason") {
+  auto s = all_well();
+  auto& disk = s["baggageclaim"].answer["disk"];
+  CHECK(readiness(s, kApisAreWell)["warnings"].empty());
+  disk["state"] = "low";
+  disk["why"] = "8.0 GiB are free";
+  auto verdict = readiness(s, kApisAreWell);
+  CHECK(verdict["ready"] == true);
+  CHECK(verdict["warnings"] == Json{"disk: low: 8.0 GiB are free"});
+  disk["state"] = "full";
+  verdict = readiness(s, kApisAreWell);
+  CHECK(verdict["ready"] == false);
+  CHECK(verdict["reasons"] == Json{"disk: full, no volume is made: 8.0 GiB are free"});
+  CHECK(verdict["warnings"].empty());
+}
+
 TEST_CASE("readiness: a service that says nothing, or something else, is no crash") {
   CHECK(readiness({}, {})["ready"] == false);
   CHECK(readiness({{"garden", {}}, {"baggageclaim", {Json::array(), ""}}, {"beacon", {{{"beacon", 5}}, ""}}},

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.control_double import Control
 from harness.supervised import is_alive
 from harness.wait import wait_until
 
@@ -215,33 +216,6 @@ def test_killed_under_a_supervisor_it_is_back_at_once_and_loses_no_connection(su
 # /live and /ready ask the control sockets.
 
 
-class Control:
-    """Answers `status` on a service's control socket with what it is told to."""
-
-    def __init__(self, folder, service, answer):
-        self.answer = answer
-        path = folder / "control" / f"{service}.sock"
-        path.parent.mkdir(exist_ok=True)
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
-        self.listener.listen()
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self.listener.accept()
-                with connection:
-                    size = int.from_bytes(connection.recv(4), "little")
-                    connection.recv(size)
-                    body = json.dumps({"ok": True, **self.answer}).encode()
-                    connection.sendall(len(body).to_bytes(4, "little") + body)
-
-    def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-
 @pytest.fixture
 def controls(folder, garden, baggageclaim):
     made = {"garden": Control(folder, "garden", {"containers": 1, "creations": {"failures_in_a_row": 0}}),
@@ -283,6 +257,17 @@ def test_a_service_that_is_gone_or_hangs_is_not_live(start, controls, folder):
     assert status == 503 and checks["baggageclaim"]["ok"]
     assert "control/garden.sock" in checks["garden"]["reason"] and not checks["beacon"]["ok"]
     silent.close()
+
+
+def test_a_low_disk_is_a_warning_and_a_full_one_a_reason(start, controls):
+    disk = controls["baggageclaim"].answer["disk"]
+    healthcheck = start()
+    for state, status, warnings, reasons in (("low", 200, ["disk: low: 1 of 9"], []), ("full", 503, [], ["disk: full, no volume is made: 1 of 9"])):
+        disk.update(state=state, why="1 of 9")
+        answer, body = healthcheck.ask(path="/ready")
+        assert (answer, json.loads(body)["warnings"], json.loads(body)["reasons"]) == (status, warnings, reasons)
+        assert json.loads(body)["checks"]["disk"]["state"] == state
+    assert healthcheck.ask(path="/")[0] == 200  # both servers work
 
 
 def test_ready_names_a_failing_api(start, controls, garden):
