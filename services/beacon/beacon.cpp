@@ -36,7 +36,8 @@ Beacon::Beacon(EventLoop& loop, const Options& options, std::function<void(int)>
       background_(loop),
       worker_(options.worker),
       drain_(read_drain_mark(options.runtime_dir)),
-      occupancy_(background_, options_.garden) {
+      occupancy_(background_, options_.garden),
+      disk_pressure_(background_, protocol::control_socket(options_.runtime_dir, "baggageclaim")) {
   if (options_.resource_types)
     worker_.resource_types =
         discover_resource_types(*options_.resource_types, [](const std::string& entry, const std::string& reason) {

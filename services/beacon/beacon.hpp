@@ -16,6 +16,7 @@
 #include "common/loop/event_loop.hpp"
 #include "services/beacon/background.hpp"
 #include "services/beacon/backoff.hpp"
+#include "services/beacon/disk_pressure.hpp"
 #include "services/beacon/drain.hpp"
 #include "services/beacon/occupancy.hpp"
 #include "services/beacon/options.hpp"
@@ -88,6 +89,7 @@ class Beacon {
   void tick();
   void check_current();
   void check_draining();
+  void check_disk();
   void say_state();
   std::string worker_json() const;
   std::string state() const;
@@ -102,6 +104,7 @@ class Beacon {
   protocol::tsa::Worker worker_;
   DrainState drain_;
   Occupancy occupancy_;
+  DiskPressure disk_pressure_;
   std::optional<Wish> wish_;
   std::unique_ptr<Registration> current_, next_;
   std::vector<std::unique_ptr<Registration>> draining_;

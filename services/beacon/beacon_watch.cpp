@@ -25,6 +25,7 @@ void Beacon::tick() {
   check_draining();
   check_drain();
   if (stopping_) return;
+  check_disk();
   if (next_ && Clock::now() - next_->phase_since() > kNextLimit)
     ended(next_.get(), RegistrationEnd::lost, "it was not registered in time");
   say_state();
@@ -66,6 +67,15 @@ void Beacon::check_draining() {
     if (Clock::now() - idle_since > options_.connection_drain_timeout) given_up.push_back(registration.get());
   }
   for (auto* registration : given_up) ended(registration, RegistrationEnd::lost, "idle for the whole drain timeout");
+}
+
+void Beacon::check_disk() {
+  if (link() == nullptr || !container_sweeper_) return;
+  disk_pressure_.watch([this] {
+    if (!container_sweeper_) return;  // handed over meanwhile
+    container_sweeper_->begin();
+    volume_sweeper_->begin();
+  });
 }
 
 std::string Beacon::state() const {

@@ -44,10 +44,12 @@ class Sweeper {
           Duration interval, std::string worker, std::function<Link*()> link_of);
   ~Sweeper();
 
+  // A round ahead of the timer; nothing if one is under way.
+  void begin();
+
   Json status() const;
 
  private:
-  void begin();
   void listed(std::optional<std::vector<std::string>> handles, const std::string& error);
   void report(const std::vector<std::string>& handles);
   void ask_what_to_destroy();

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from harness.control_double import Control
 from harness.wait import wait_until
 from stand_ins import Api, echo
 
@@ -192,3 +193,31 @@ def test_no_sweep_runs_without_a_registration(make_tsa, make_beacon, world):
     tsa.wait(lambda: tsa.registrations, "forward-worker")
     beacon.wait_status(lambda s: s["state"] == "registering" and s["current"]["since_ms"] > 1000, "a second of registering")
     assert [c for c in tsa.commands if c[0] != "forward-worker"] == []
+
+
+@pytest.fixture
+def baggageclaim_control(run_dir):
+    (run_dir / "control").mkdir(exist_ok=True)
+    control = Control(run_dir, "baggageclaim", {"disk": {"state": "ok", "free_bytes": 1 << 40}})
+    yield control
+    control.close()
+
+
+def test_a_low_disk_has_the_web_asked_at_once_and_again(make_tsa, make_beacon, world, baggageclaim_control):
+    world.containers, world.volumes = {"c1"}, {"v1", "v2"}
+    tsa = make_tsa()
+    tsa.respond["sweep-volumes"] = lambda a, w: (0, json.dumps([h for h in ("v1",) if h in world.volumes]))
+    beacon = make_beacon(tsa, "--sweep-interval=1h")
+    beacon.wait_status(lambda s: s["state"] == "registered", "the registration")
+    wait_until(lambda: len(baggageclaim_control.asked) >= 2, "two looks at the disk")
+    assert [c for c in tsa.commands if c[0] != "forward-worker"] == []
+    baggageclaim_control.answer = {"disk": {"state": "low", "why": "1 GiB is free"}}
+    wait_report(tsa, "containers", ["c1"])
+    wait_until(lambda: world.volumes == {"v2"}, "the volume that may go to be destroyed")
+    assert beacon.wait_log("the disk is low")[0]["data"]["why"] == "1 GiB is free"
+    wait_report(tsa, "volumes", ["v2"])
+    # As often as it is allowed to, not at every look.
+    assert 2 * len(reports(tsa, "volumes")) < len(baggageclaim_control.asked)
+    baggageclaim_control.answer = {"disk": {"state": "ok"}}
+    beacon.wait_log("the disk has room again")
+    assert len(beacon.logged("the disk is low")) == 1
