@@ -49,6 +49,9 @@ std::string of_baggageclaim(const Json& answer) {
     inner.count("quarantined", "quarantined", false);
     line.add(inner.take());
   }
+  if (const auto* disk = find_field(answer, "disk"); disk != nullptr && disk->is_object())
+    if (const auto state = string_field(*disk, "state"); state == "low" || state == "full")
+      line.add("disk " + state + ": " + string_field(*disk, "why"));
   line.count("creations", "being made", false);
   line.count("requests", "requests", false);
   return line.take();

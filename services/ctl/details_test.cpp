@@ -10,6 +10,9 @@ TEST_CASE("details: what matters of each service") {
   CHECK(details("baggageclaim",
                 {{"driver", "overlay"}, {"volumes", {{"live", 7}, {"quarantined", 1}}}, {"creations", 0}, {"requests", 2}}) ==
         "driver overlay, 7 volumes, 1 quarantined, 2 requests");
+  CHECK(details("baggageclaim", {{"driver", "naive"}, {"disk", {{"state", "ok"}}}}) == "driver naive");
+  CHECK(details("baggageclaim", {{"driver", "naive"}, {"disk", {{"state", "full"}, {"why", "1.0 MiB are free"}}}}) ==
+        "driver naive, disk full: 1.0 MiB are free");
   CHECK(details("beacon", {{"beacon",
                             {{"state", "registered"},
                              {"name", "w"},

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "common/config/values.hpp"
 #include "services/ctl/doctor/finding.hpp"
@@ -24,6 +25,8 @@ Finding judge_runtime(const std::string& path, const std::string& version_text);
 Finding judge_name_servers(const std::string& resolv_conf, bool resolved_lists_others, bool given);
 Finding judge_key_mode(const std::string& path, unsigned mode, unsigned owner);
 Finding judge_room(const std::string& what, const std::string& path, double free_share, const std::string& free_text);
+// What BaggageClaim says of its disk; nothing if that is well.
+std::optional<Finding> judge_marks(const Json& disk);
 // The base chains of `nft -j list ruleset` that drop forwarded packets unless a rule says otherwise, less those of workers.
 std::vector<std::string> dropping_chains(const Json& ruleset);
 

@@ -41,6 +41,9 @@ TEST_CASE("doctor: keys, room and other people's firewalls") {
   CHECK(judge_room("disk", "/w", 0.5, "5 GiB").verdict == Verdict::ok);
   CHECK(judge_room("disk", "/w", 0.05, "5 GiB").verdict == Verdict::warning);
   CHECK(judge_room("disk", "/w", 0.01, "5 GiB").verdict == Verdict::failure);
+  CHECK_FALSE(judge_marks({{"state", "ok"}}));
+  CHECK(judge_marks({{"state", "low"}, {"why", "2.0 GiB are free"}})->what == "2.0 GiB are free: garbage is collected at once");
+  CHECK(judge_marks({{"state", "full"}, {"why", "x"}})->verdict == Verdict::failure);
   const auto rules = parse_json(R"({"nftables":[{"metainfo":{}},
     {"chain":{"family":"ip","table":"filter","name":"FORWARD","hook":"forward","policy":"drop"}},
     {"chain":{"family":"ip","table":"filter","name":"INPUT","hook":"input","policy":"drop"}},

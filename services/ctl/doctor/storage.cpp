@@ -17,22 +17,29 @@ namespace fs = std::filesystem;
 constexpr double kFewLeft = 0.10, kNoneLeft = 0.02;  // shares
 constexpr long kOverlay = 0x794c7630, kTmpfs = 0x01021994, kNfs = 0x6969;
 
-// What BaggageClaim has found out by trying, if it runs; else what can be guessed.
-Finding driver(const fs::path& runtime_dir) {
+// What BaggageClaim says; null when it doesn't run.
+Json ask_baggageclaim(const fs::path& runtime_dir) {
   try {
-    const auto status = daemon::ask(protocol::control_socket(runtime_dir, "baggageclaim"), {{"command", "status"}},
-                                    Deadline::in(std::chrono::seconds(2)));
+    return daemon::ask(protocol::control_socket(runtime_dir, "baggageclaim"), {{"command", "status"}},
+                       Deadline::in(std::chrono::seconds(2)));
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+// What BaggageClaim has found out by trying, if it runs; else what can be guessed.
+Finding driver(const Json& status) {
+  if (status.is_object()) {
     const auto name = string_field(status, "driver"), ids = string_field(status, "ids");
     const auto what = name + (ids.empty() ? "" : "; " + ids);
     if (name == "naive")
       return warning("volumes", what + " (" + string_field(status, "driver_reason") + "): each copy of a volume is a real copy",
                      "give the work directory a file system on which overlays work: ext4, xfs or btrfs");
     return ok("volumes", what);
-  } catch (const Error&) {
-    if (os::read_file("/proc/filesystems").value_or("").find("\toverlay\n") != std::string::npos)
-      return ok("volumes", "the kernel has overlays; BaggageClaim doesn't run to say more");
-    return warning("volumes", "overlay isn't loaded, and BaggageClaim doesn't run to say more", "modprobe overlay");
   }
+  if (os::read_file("/proc/filesystems").value_or("").find("\toverlay\n") != std::string::npos)
+    return ok("volumes", "the kernel has overlays; BaggageClaim doesn't run to say more");
+  return warning("volumes", "overlay isn't loaded, and BaggageClaim doesn't run to say more", "modprobe overlay");
 }
 
 Finding file_system(const std::string& path) {
@@ -62,8 +69,21 @@ Finding judge_room(const std::string& what, const std::string& path, double free
   return ok(what, text);
 }
 
+std::optional<Finding> judge_marks(const Json& disk) {
+  const auto state = string_field(disk, "state"), why = string_field(disk, "why");
+  if (state == "low")
+    return warning("disk marks", why + ": garbage is collected at once", "make room, or lower --baggageclaim-disk-soft-free");
+  if (state == "full")
+    return failure("disk marks", why + ": no volume is made, so builds fail",
+                   "make room: concourse-workerctl volumes du shows what takes it; or lower --baggageclaim-disk-hard-free");
+  return std::nullopt;
+}
+
 Findings check_storage(const fs::path& runtime_dir, const config::Values& settings) {
-  Findings findings{driver(runtime_dir)};
+  const auto status = ask_baggageclaim(runtime_dir);
+  Findings findings{driver(status)};
+  if (const Json* disk = status.is_object() ? find_field(status, "disk") : nullptr; disk != nullptr && disk->is_object())
+    if (auto finding = judge_marks(*disk)) findings.push_back(std::move(*finding));
   const auto& path = settings.text("work-dir");
   if (path.empty()) {
     findings.push_back(failure("work directory", "isn't set", "set CONCOURSE_WORK_DIR"));
