@@ -37,6 +37,7 @@ class Line {
 std::string of_garden(const Json& answer) {
   Line line(answer);
   line.count("containers", "containers");
+  line.count("oom_kills", "processes killed for memory", false);
   return line.take();
 }
 

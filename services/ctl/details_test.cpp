@@ -6,7 +6,8 @@ using namespace concourse;
 using namespace concourse::ctl;
 
 TEST_CASE("details: what matters of each service") {
-  CHECK(details("garden", {{"containers", 3}}) == "3 containers");
+  CHECK(details("garden", {{"containers", 3}, {"oom_kills", 0}}) == "3 containers");
+  CHECK(details("garden", {{"containers", 3}, {"oom_kills", 2}}) == "3 containers, 2 processes killed for memory");
   CHECK(details("baggageclaim",
                 {{"driver", "overlay"}, {"volumes", {{"live", 7}, {"quarantined", 1}}}, {"creations", 0}, {"requests", 2}}) ==
         "driver overlay, 7 volumes, 1 quarantined, 2 requests");

@@ -86,6 +86,13 @@ bool Container::grace_time_over() const {
   return Clock::now().time_since_epoch().count() - idle_since_ns_ >= grace_time_ns_;
 }
 
+std::uint64_t Container::new_oom_kills(std::uint64_t all) {
+  auto known = oom_kills_.load();
+  while (all > known)
+    if (oom_kills_.compare_exchange_weak(known, all)) return all - known;
+  return 0;
+}
+
 void Container::set_grace_time(std::int64_t ns) {
   const std::lock_guard lock(mutex_);
   grace_time_ns_ = ns;

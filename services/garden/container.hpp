@@ -54,6 +54,9 @@ class Container {
   void use_ended() { idle_since_ns_ = Clock::now().time_since_epoch().count(); }
   bool grace_time_over() const;
 
+  // How many of the `all` kills for memory that the kernel has counted here no earlier call was told of. Thread-safe.
+  std::uint64_t new_oom_kills(std::uint64_t all);
+
   std::atomic<bool> destroying = false;
 
  private:
@@ -74,6 +77,7 @@ class Container {
   std::atomic<std::int64_t> grace_time_ns_;
   std::atomic<int> in_use_ = 0;
   std::atomic<std::int64_t> idle_since_ns_ = Clock::now().time_since_epoch().count();  // Clock
+  std::atomic<std::uint64_t> oom_kills_ = 0;
   std::unique_ptr<Properties> properties_;
 };
 

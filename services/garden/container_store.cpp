@@ -62,7 +62,8 @@ std::string ContainerStore::create(ContainerSpec spec) {
   reserve(handle);
   ScopeExit forget([&] { release(handle); });
 
-  ContainerNetwork network{handle, step("network", [&] { return network_.take_address(spec.network); }), spec.hermetic, {}, Json::array()};
+  ContainerNetwork network{
+      handle, step("network", [&] { return network_.take_address(spec.network); }), spec.hermetic, {}, Json::array()};
   const auto deadline = Deadline::in(options_.request_timeout);
   const auto dir = options_.paths.container(handle);
   std::shared_ptr<Container> container;
@@ -118,6 +119,7 @@ void ContainerStore::destroy(const std::string& handle) {
   const auto container = find(handle);
   if (container->destroying.exchange(true)) throw Error(ErrorKind::conflict, "container already being destroyed");
   ScopeExit give_up([&] { container->destroying = false; });
+  count_oom_kills(*container);  // what its cgroup tells is gone with it
   tear_down(*container, Deadline::in(options_.request_timeout));
   release(handle);
   log::info("container destroyed", {{"handle", handle}, {"ms", milliseconds_since(start)}});
@@ -186,6 +188,31 @@ std::vector<std::string> ContainerStore::expired() const {
   for (const auto& [handle, container] : containers_)
     if (container != nullptr && !container->destroying && container->grace_time_over()) handles.push_back(handle);
   return handles;
+}
+
+Json ContainerStore::load() {
+  std::vector<std::shared_ptr<Container>> containers;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [handle, container] : containers_)
+      if (container != nullptr) containers.push_back(container);
+  }
+  std::uint64_t tasks = 0;
+  for (const auto& container : containers) {
+    count_oom_kills(*container);
+    try {
+      tasks += runtime_.cgroup(container->handle()).pids_current();
+    } catch (const Error&) {  // it is being destroyed
+    }
+  }
+  return {{"tasks", tasks}, {"oom_kills", oom_kills_.load()}};
+}
+
+void ContainerStore::count_oom_kills(Container& container) {
+  try {
+    oom_kills_ += container.new_oom_kills(runtime_.cgroup(container.handle()).oom_kills());
+  } catch (const Error&) {  // a cgroup that can't be read tells nothing, and is no reason to fail
+  }
 }
 
 std::size_t ContainerStore::size() const {

@@ -5,6 +5,7 @@
 // gone: a half-made one is nobody's.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -44,6 +45,9 @@ class ContainerStore {
   std::vector<std::string> list(const PropertyMap& filter) const;
   std::size_t size() const;
   Json creations() const { return creations_.status(); }
+  // {"tasks", "oom_kills"}: processes and threads that are in containers, and how many the kernel has killed there for memory
+  // since this Garden's start. Reads two small files for each container.
+  Json load();
   // Those whose grace time is over, as far as Garden knows: their shims know of attached clients.
   std::vector<std::string> expired() const;
 
@@ -51,6 +55,7 @@ class ContainerStore {
   void reserve(const std::string& handle);
   void release(const std::string& handle);
   void build(Container& container, Deadline deadline);
+  void count_oom_kills(Container& container);
   void tear_down(const Container& container, Deadline deadline);
   void forget_earlier_boot();
   std::shared_ptr<Container> recover_one(const std::string& handle);
@@ -62,6 +67,7 @@ class ContainerStore {
   mutable std::mutex mutex_;  // guards containers_; a null container is one in the making
   std::map<std::string, std::shared_ptr<Container>> containers_;
   CreateRecord creations_;
+  std::atomic<std::uint64_t> oom_kills_ = 0;
 };
 
 }  // namespace concourse::garden

@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
     const garden::GraceTimer grace_timer(store);
     ctx.on_status([&](Json& status) {
       status.update({{"containers", store.size()}, {"creations", store.creations()}, {"http", server.statistics()}});
+      status.update(store.load());
     });
     ctx.ready();
     ctx.serve();

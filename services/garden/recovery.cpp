@@ -58,6 +58,7 @@ std::shared_ptr<Container> ContainerStore::recover_one(const std::string& handle
     if (::access(created_path(dir).c_str(), F_OK) == 0) {
       auto container = Container::load(dir);
       container->shim().status(Deadline::in(std::chrono::seconds(10)));
+      container->new_oom_kills(runtime_.cgroup(handle).oom_kills());  // those of an earlier Garden's time
       return container;
     }
   } catch (const Error& e) {

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from harness.control import ask
 from harness.garden import tty
 from harness.http import StatusError
 
@@ -155,6 +156,33 @@ def test_limits_are_set_and_reported(api, own_rootfs):
     assert status != 0
     assert b"concourse: out of memory" in out and out.count(b"concourse:") == 1
     assert api.output(handle, "true")[0] == 0
+
+
+def test_kills_for_memory_are_counted_also_of_containers_that_are_gone(garden, api, own_rootfs):
+    def status():
+        return ask(garden.runtime_dir, "garden")
+
+    def eat(handle):
+        assert api.output(handle, "sh", "-c", "head -c 200000000 /dev/zero | tail -c 199999999 > /dev/null; exit $?")[0] != 0
+
+    assert (status()["tasks"], status()["oom_kills"]) == (0, 0)
+    handles = [api.create(own_rootfs, limits={"memory_limits": {"limit_in_bytes": 32 << 20}}) for _ in range(2)]
+    sleeper = api.run(handles[0], "sh", "-c", "echo up; exec sleep 600")
+    sleeper.stdout.wait_for(b"up")
+    assert status()["tasks"] == 3, "two inits and a sleep"
+    for handle in handles:
+        eat(handle)
+    killed = status()["oom_kills"]
+    assert killed >= 2 and status()["oom_kills"] == killed
+    eat(handles[1])
+    api.destroy(handles[1])
+    assert status()["oom_kills"] > killed, "of one that nobody had asked about before it was destroyed"
+    # Another Garden begins anew, whatever the kernel has counted for the container that goes on.
+    garden.kill()
+    garden.start()
+    assert (status()["containers"], status()["oom_kills"]) == (1, 0)
+    eat(handles[0])
+    assert status()["oom_kills"] >= 1
 
 
 def test_max_containers(make_garden, own_rootfs):
