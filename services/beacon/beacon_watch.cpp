@@ -108,6 +108,8 @@ Json Beacon::status() const {
       const auto& stats = link->stats();
       one["channels"] = link->channels();
       one["idle_ms"] = ms_since(link->last_forwarded());
+      if (const auto trip = link->round_trip())
+        one["round_trip_us"] = std::chrono::duration_cast<std::chrono::microseconds>(*trip).count();
       channels += link->channels();
       sum.forwarded_in += stats.forwarded_in, sum.forwarded_out += stats.forwarded_out;
       sum.wire_in += stats.wire_in, sum.wire_out += stats.wire_out;

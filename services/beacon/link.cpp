@@ -24,6 +24,15 @@ constexpr auto kLingerLimit = std::chrono::seconds(5);
 constexpr int kMaxQueued = 4096;  // channels that came while we were busy
 constexpr int kRounds = 16;       // of one pump, before the rest of the loop has its turn
 
+// 0 with the system's libssh2, which doesn't tell.
+std::size_t unanswered_keepalives([[maybe_unused]] ssh::Session& session) {
+#ifdef LIBSSH2_KEEPALIVE_UNANSWERED
+  return libssh2_keepalive_unanswered(session.get());
+#else
+  return 0;
+#endif
+}
+
 }  // namespace
 
 struct Link::Job {
@@ -159,6 +168,7 @@ void Link::pump() {
 
 void Link::pump_once() {
   accept_channels();
+  round_trip_.unanswered(unanswered_keepalives(*session_), Clock::now());
   step_listens();
   step_jobs();
   pump_channels();
@@ -244,7 +254,9 @@ void Link::watch_socket() {
 void Link::send_keepalive() {
   guarded([this] {
     int next = 0;
+    const auto before = unanswered_keepalives(*session_);
     session_->done(libssh2_keepalive_send(session_->get(), &next), "send a keepalive to TSA " + host());
+    if (unanswered_keepalives(*session_) > before) round_trip_.sent(Clock::now());
     watch_socket();
   });
 }

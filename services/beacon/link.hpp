@@ -20,6 +20,7 @@
 #include "services/beacon/background.hpp"
 #include "services/beacon/forwarded_channel.hpp"
 #include "services/beacon/options.hpp"
+#include "services/beacon/round_trip.hpp"
 
 namespace concourse::beacon {
 
@@ -61,6 +62,8 @@ class Link {
   const LinkStats& stats() const { return stats_; }
   Clock::time_point last_forwarded() const { return last_forwarded_; }
   Clock::time_point last_received() const { return last_received_; }
+  // Of the last keepalive that was answered; nothing before the first answer, and with a libssh2 that doesn't tell.
+  std::optional<Duration> round_trip() const { return round_trip_.last(); }
   bool lost() const { return lost_; }
 
   // For the channels.
@@ -113,6 +116,7 @@ class Link {
   std::vector<char> scratch_;
   LinkStats stats_;
   Clock::time_point last_forwarded_ = Clock::now(), last_received_ = Clock::now();
+  RoundTrip round_trip_;
   bool lost_ = false;
   bool moved_ = false, received_ = false;  // since the pump's round began
   std::uint32_t watched_ = 0;

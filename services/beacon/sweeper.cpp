@@ -251,9 +251,10 @@ void Sweeper::command(const std::string& line, std::function<void(const ssh::Com
 }
 
 Json Sweeper::status() const {
-  Json status = {{"rounds", rounds_},    {"reports", reports_},      {"reports_left_out", skipped_},
-                 {"count", last_count_}, {"destroyed", destroyed_},  {"failing", failures_.size()},
-                 {"running", running_},  {"last_error", last_error_}};
+  Json status = {{"rounds", rounds_},        {"reports", reports_},     {"reports_left_out", skipped_},
+                 {"count", last_count_},     {"destroyed", destroyed_}, {"failing", failures_.size()},
+                 {"running", running_},      {"in_flight", in_flight_}, {"backlog", to_destroy_.size() + in_flight_},
+                 {"last_error", last_error_}};
   if (last_report_ != Clock::time_point{})
     status["last_report_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - last_report_).count();
   return status;
