@@ -8,6 +8,7 @@
 #include "services/baggageclaim/testing.hpp"
 #include "services/baggageclaim/unsynced.hpp"
 #include "services/baggageclaim/volume_format.hpp"
+#include "services/baggageclaim/volume_kinds.hpp"
 #include "services/baggageclaim/walk_marker.hpp"
 
 using namespace concourse;
@@ -56,6 +57,7 @@ TEST_CASE("format: comes back, and what isn't understood is refused") {
   VolumeFormat format;
   format.driver = "overlay";
   format.shifted = true;
+  format.strategy = "cow";
   format.layers = {"a", "b"};
   format.owners = {IdPermutation::swap(0, 1000), {}};
   format.volatile_since = "boot";
@@ -69,6 +71,32 @@ TEST_CASE("format: comes back, and what isn't understood is refused") {
     os::replace_file(f.volume.file(kFormatFile), bad);
     CHECK_THROWS_AS_MESSAGE(read_format(f.volume), Error, bad);
   }
+}
+
+TEST_CASE("volume kinds: by the record, else by the parent, and only what is new is read") {
+  const TempDir dir;
+  Filesystem filesystem(Paths(dir.path / "volumes", ""));
+  const auto add = [&](const std::string& handle, const char* strategy) {
+    const auto volume = filesystem.make(handle);
+    VolumeFormat format;
+    format.strategy = strategy;
+    write_format(volume, format);
+    return filesystem.move(volume, Stage::live);
+  };
+  add("e", "empty");
+  const auto copy = add("c1", "cow");
+  const auto odd = add("odd", "of another version");
+  write_parent(add("c2", ""), copy.path);
+  add("u", "");
+  os::replace_file(add("broken", "cow").file(kFormatFile), "{");
+
+  VolumeKinds kinds;
+  using Counts = std::map<std::string, std::size_t>;
+  CHECK(kinds.count(filesystem) == Counts{{"empty", 1}, {"import", 0}, {"cow", 2}, {"unknown", 3}});
+  os::replace_file(copy.file(kFormatFile), "{");
+  filesystem.move(odd, Stage::dead);
+  add("i", "import");
+  CHECK(kinds.count(filesystem) == Counts{{"empty", 1}, {"import", 1}, {"cow", 2}, {"unknown", 2}});
 }
 
 TEST_CASE("filesystem: a volume is in one stage, and moves never replace") {

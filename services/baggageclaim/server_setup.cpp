@@ -3,11 +3,13 @@
 #include <sys/resource.h>
 
 #include <cstdlib>
+#include <memory>
 
 #include "common/base/error.hpp"
 #include "common/daemon/log.hpp"
 #include "common/daemon/notify.hpp"
 #include "common/os/file.hpp"
+#include "services/baggageclaim/volume_kinds.hpp"
 
 namespace concourse::baggageclaim {
 
@@ -78,7 +80,7 @@ bool garden_runs(const Options& options) {
 
 void add_status(daemon::Context& ctx, const Tree& tree, const DiskWatch& disk, const PromiseList& promises,
                 const http::Server& server) {
-  ctx.on_status([&](Json& status) {
+  ctx.on_status([&, kinds = std::make_shared<VolumeKinds>()](Json& status) {
     const auto count = [&](Stage stage) { return tree.filesystem().list(stage).size(); };
     const auto& report = tree.report();
     status["driver"] = tree.choice().driver->name();
@@ -89,6 +91,7 @@ void add_status(daemon::Context& ctx, const Tree& tree, const DiskWatch& disk, c
                          {"dead", count(Stage::dead)},
                          {"quarantined", tree.filesystem().quarantined()},
                          {"unsynced", tree.syncer().waiting()}};
+    status["volume_kinds"] = kinds->count(tree.filesystem());
     status["recovered"] = {{"live", report.live},
                            {"unfinished_removed", report.unfinished},
                            {"streams_undone", report.streams_undone},

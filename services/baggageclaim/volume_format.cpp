@@ -47,6 +47,7 @@ std::optional<VolumeFormat> read_format(const VolumeDir& volume) {
   const auto root = string_field(record, "root");
   if (root != kCanonical && root != kShifted) throw broken("root '" + root + "' is neither 0 nor max");
   format.shifted = root == kShifted;
+  format.strategy = string_field(record, "strategy");
   format.layers = strings_field(record, "layers");
   for (const auto& layer : format.layers)
     if (!is_valid_handle(layer)) throw broken("layer '" + layer + "' is no handle");
@@ -60,6 +61,7 @@ std::optional<VolumeFormat> read_format(const VolumeDir& volume) {
 
 void write_format(const VolumeDir& volume, const VolumeFormat& format) {
   Json record{{"version", kVersion}, {"driver", format.driver}, {"root", format.shifted ? kShifted : kCanonical}};
+  if (!format.strategy.empty()) record["strategy"] = format.strategy;
   if (!format.layers.empty()) record["layers"] = format.layers;
   if (!format.owners.uid.is_identity()) record["uids"] = format.owners.uid.pairs();
   if (!format.owners.gid.is_identity()) record["gids"] = format.owners.gid.pairs();

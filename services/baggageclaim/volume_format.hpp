@@ -1,10 +1,11 @@
 // What is durably known of a volume from its making: the record format.json.
 //
-//   {"version":1,"driver":"overlay","root":"0","layers":["parent","grandparent"],"uids":[[0,1000],[1000,0]],"gids":[…],
-//    "volatile":"BOOT","privileged":false,"properties":null}
+//   {"version":1,"driver":"overlay","strategy":"cow","root":"0","layers":["parent","grandparent"],"uids":[[0,1000],[1000,0]],
+//    "gids":[…],"volatile":"BOOT","privileged":false,"properties":null}
 //
 // root        the id that container root's files have in this volume's own data: "0", container ids as they are, or "max", the
 //             highest valid id, as the Go worker stores unprivileged volumes
+// strategy    how it was made: empty, import or cow
 // layers      handles whose layers lie below this volume's own, uppermost first (driver overlay)
 // uids, gids  pairs [stored, shown] of container ids that this volume shows otherwise than they are stored, in all its layers
 // volatile    boot id since which the volume is mounted as a volatile overlay, whose data is never flushed; absent if it isn't
@@ -28,6 +29,7 @@ namespace concourse::baggageclaim {
 struct VolumeFormat {
   std::string driver;
   bool shifted = false;  // root is stored as "max"
+  std::string strategy;  // how it was made: "empty", "import" or "cow"; empty for a volume of an earlier version
   std::vector<std::string> layers;
   IdMap owners;  // from stored to the container's, `shifted` undone before
   std::string volatile_since;

@@ -117,6 +117,7 @@ VolumeDir VolumeRepository::fill(const VolumeDir& volume, const VolumeRequest& r
   }
   // Last, whole: with it the volume is what it will be.
   auto record = read_format(volume).value_or(VolumeFormat{});
+  record.strategy = strategy.name();
   record.made_privileged = request.privileged;
   record.made_properties = request.properties;
   write_format(volume, record);

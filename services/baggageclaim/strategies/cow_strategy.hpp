@@ -10,6 +10,7 @@ namespace concourse::baggageclaim {
 class CowStrategy : public Strategy {
  public:
   explicit CowStrategy(std::string parent) : parent_(std::move(parent)) {}
+  const char* name() const override { return "cow"; }
   std::optional<std::string> parent() const override { return parent_; }
   void materialize(const Materials& with, const VolumeDir& volume, const VolumeDir* parent) const override {
     with.driver.create_copy(volume, *parent);

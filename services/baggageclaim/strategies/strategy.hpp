@@ -21,6 +21,7 @@ struct Materials {
 class Strategy {
  public:
   virtual ~Strategy() = default;
+  virtual const char* name() const = 0;  // the strategy's `type`
   // The handle of the volume that must stay as it is while materialize() runs; nothing if there is none.
   virtual std::optional<std::string> parent() const { return std::nullopt; }
   // Whether the new volume's data is written now, and so has to be flushed one day.
