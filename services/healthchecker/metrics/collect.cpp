@@ -75,7 +75,9 @@ void add_beacon(Page& page, const Json& answer) {
   const bool draining = *state == "landing" || *state == "retiring";
   page.add(kPrefix + "registered", *state == "registered" || draining ? 1 : 0);
   page.add(kPrefix + "draining", draining ? 1 : 0);
-  beacon.at("current").number("heartbeat_age_ms", "heartbeat_age_seconds", 0.001);
+  beacon.at("current")
+      .number("heartbeat_age_ms", "heartbeat_age_seconds", 0.001)
+      .number("round_trip_us", "tsa_round_trip_seconds", 1e-6);
   beacon.number("heartbeats", "heartbeats_total").number("connects", "tsa_connects_total").number("losses", "tsa_losses_total");
   beacon.number("channels", "tunnel_connections").number("channels_opened", "tunnel_connections_total");
   for (const char* direction : {"to_services", "from_services", "wire_in", "wire_out"})
@@ -83,7 +85,8 @@ void add_beacon(Page& page, const Json& answer) {
   for (const char* kind : {"containers", "volumes"}) {
     const auto sweep = beacon.at("sweeps").at(kind, {{"kind", kind}});
     sweep.number("rounds", "sweep_rounds_total").number("destroyed", "sweep_destroyed_total").number("failing", "sweep_failing");
-    sweep.number("running", "sweep_running")
+    sweep.number("in_flight", "sweep_running")
+        .number("backlog", "sweep_backlog")
         .number("count", "sweep_reported")
         .number("last_report_ms", "sweep_report_age_seconds", 0.001);
   }
@@ -100,7 +103,8 @@ void add_services(Page& page, const Statements& statements) {
     page.add(kPrefix + "service_info", 1, {{"service", service}, {"version", string_field(answer, "version", "unknown")}});
     From(page, &answer, labels).number("start_time", "service_start_time_seconds");
     add_requests(page, service, find_field(answer, "http"));
-    if (service == "garden") From(page, &answer).number("containers", "containers");
+    if (service == "garden")
+      From(page, &answer).number("containers", "containers").number("tasks", "tasks").number("oom_kills", "oom_kills_total");
     if (service == "beacon") add_beacon(page, answer);
     if (service == "supervisor" && answer.contains("services") && answer["services"].is_array())
       for (const auto& one : answer["services"])
@@ -110,6 +114,8 @@ void add_services(Page& page, const Statements& statements) {
     From(page, &answer).number("creations", "volume_creations").number("requests", "requests_running");
     for (const char* state : {"live", "init", "dead", "quarantined", "unsynced"})
       From(page, &answer).at("volumes").labelled(state, "volumes", "state");
+    for (const char* kind : {"empty", "import", "cow", "unknown"})
+      From(page, &answer).at("volume_kinds").labelled(kind, "volumes_by_kind", "kind");
     const auto disk = From(page, &answer).at("disk");
     disk.labelled("bytes", "disk_bytes", "state", "size").labelled("free_bytes", "disk_bytes", "state", "free");
     disk.labelled("inodes", "disk_inodes", "state", "size").labelled("free_inodes", "disk_inodes", "state", "free");

@@ -11,8 +11,14 @@ const std::vector<Definition>& definitions() {
       {"concourse_worker_service_restarts_total", "counter", "service",
        "Restarts of a service by our supervisor since that was started; absent under systemd"},
       {"concourse_worker_containers", "gauge", "", "Containers that Garden has"},
+      {"concourse_worker_tasks", "gauge", "",
+       "Processes and threads that are in containers, each container's init among them, as the kernel's pids controller counts"},
+      {"concourse_worker_oom_kills_total", "counter", "",
+       "Processes that the kernel has killed for memory in containers since Garden's start"},
       {"concourse_worker_volumes", "gauge", "state",
        "Volumes by state: live, init (being made), dead (being removed), quarantined, unsynced (not yet on the disk)"},
+      {"concourse_worker_volumes_by_kind", "gauge", "kind",
+       "Live volumes by how they were made: empty, import, cow (a copy of another), unknown (by an earlier version)"},
       {"concourse_worker_volume_creations", "gauge", "", "Volumes that are being made for the web node"},
       {"concourse_worker_requests_running", "gauge", "", "Requests that BaggageClaim serves now, streams among them"},
       {"concourse_worker_request_seconds", "histogram", "service, request",
@@ -27,6 +33,8 @@ const std::vector<Definition>& definitions() {
       {"concourse_worker_heartbeats_total", "counter", "", "Heartbeats of the cluster"},
       {"concourse_worker_tsa_connects_total", "counter", "", "Connections to a TSA that were made"},
       {"concourse_worker_tsa_losses_total", "counter", "", "Connections to a TSA that broke"},
+      {"concourse_worker_tsa_round_trip_seconds", "gauge", "",
+       "Time that the TSA took to answer the last keepalive, one every five seconds; absent before the first answer"},
       {"concourse_worker_tunnel_connections", "gauge", "", "Connections of the web node that are open through the tunnel"},
       {"concourse_worker_tunnel_connections_total", "counter", "", "Connections of the web node through the tunnel"},
       {"concourse_worker_tunnel_bytes_total", "counter", "direction",
@@ -34,6 +42,9 @@ const std::vector<Definition>& definitions() {
       {"concourse_worker_sweep_rounds_total", "counter", "kind", "Garbage collections of containers or volumes"},
       {"concourse_worker_sweep_destroyed_total", "counter", "kind", "Containers or volumes destroyed for the cluster"},
       {"concourse_worker_sweep_failing", "gauge", "kind", "Containers or volumes that could not be destroyed and are tried again"},
+      {"concourse_worker_sweep_backlog", "gauge", "kind",
+       "Containers or volumes that the cluster wants gone and that are not yet: in line or being destroyed; those that failed wait "
+       "outside the line"},
       {"concourse_worker_sweep_running", "gauge", "kind", "Containers or volumes that are being destroyed"},
       {"concourse_worker_sweep_reported", "gauge", "kind", "Containers or volumes in the last report to the cluster"},
       {"concourse_worker_sweep_report_age_seconds", "gauge", "kind",
@@ -62,6 +73,10 @@ std::string document() {
       "absent, "
       "and its `concourse_worker_service_up` is 0. Counters of a service begin anew when it is restarted. "
       "Under systemd a scrape, as any health question, starts a service whose sockets are open.\n\n"
+      "There are no bytes by volume: only a walk over all files knows them, and on a worker with millions that would be most of "
+      "its "
+      "disk's work. `concourse_worker_disk_bytes` says how full the disk is; `concourse-workerctl volumes du` walks when a person "
+      "asks which volume it is.\n\n"
       "Alert rules are in `deploy/prometheus/`, a dashboard in `deploy/grafana/`.\n\n"
       "| metric | type | labels | what |\n|---|---|---|---|\n";
   for (const auto& metric : definitions())

@@ -64,13 +64,28 @@ TEST_CASE("metrics: a service that is down is told, and odd answers are no troub
 
 TEST_CASE("metrics: a beacon's answer") {
   Page page;
-  add_services(page, {{"beacon",
-                       {parse_json(R"({"version":"1","start_time":5,"beacon":{"state":"landing","current":{"heartbeat_age_ms":1500},
-    "bytes":{"wire_in":7},"sweeps":{"volumes":{"failing":2,"last_report_ms":250}}}})"),
-                        ""}}});
+  add_services(
+      page,
+      {{"beacon",
+        {parse_json(
+             R"({"version":"1","start_time":5,"beacon":{"state":"landing","current":{"heartbeat_age_ms":1500,"round_trip_us":2500},
+    "bytes":{"wire_in":7},"sweeps":{"volumes":{"failing":2,"last_report_ms":250,"running":true,"in_flight":1,"backlog":4}}}})"),
+         ""}}});
   const auto text = page.text();
   for (const char* sample :
        {"registered 1\n", "draining 1\n", "heartbeat_age_seconds 1.5\n", "tunnel_bytes_total{direction=\"wire_in\"} 7\n",
-        "sweep_failing{kind=\"volumes\"} 2\n", "sweep_report_age_seconds{kind=\"volumes\"} 0.25\n"})
+        "sweep_failing{kind=\"volumes\"} 2\n", "sweep_running{kind=\"volumes\"} 1\n", "sweep_backlog{kind=\"volumes\"} 4\n",
+        "tsa_round_trip_seconds 0.0025\n", "sweep_report_age_seconds{kind=\"volumes\"} 0.25\n"})
     CHECK_MESSAGE(text.find(std::string("\nconcourse_worker_") + sample) != std::string::npos, sample, text);
+}
+
+TEST_CASE("metrics: what Garden and BaggageClaim count") {
+  Page page;
+  add_services(page, {{"garden", {parse_json(R"({"containers":2,"tasks":9,"oom_kills":3})"), ""}},
+                      {"baggageclaim", {parse_json(R"({"volume_kinds":{"empty":4,"cow":5,"of a later version":6}})"), ""}}});
+  const auto text = page.text();
+  for (const char* sample :
+       {"tasks 9\n", "oom_kills_total 3\n", "volumes_by_kind{kind=\"empty\"} 4\n", "volumes_by_kind{kind=\"cow\"} 5\n"})
+    CHECK_MESSAGE(text.find(std::string("\nconcourse_worker_") + sample) != std::string::npos, sample, text);
+  CHECK(text.find("later") == std::string::npos);
 }

@@ -43,6 +43,12 @@ def test_a_worker_with_a_build_tells_what_it_does(worker, hub):
         assert value(samples, "service_up", service=service) == 1
         assert value(samples, "service_start_time_seconds", service=service) > 1_700_000_000
     assert value(samples, "containers") == 2 and value(samples, "volumes", state="live") >= 4
+    assert value(samples, "tasks") == 3, "two inits and a sleep"
+    assert value(samples, "oom_kills_total") == 0
+    kinds = {kind: value(samples, "volumes_by_kind", kind=kind) for kind in ("empty", "import", "cow", "unknown")}
+    assert min(kinds["empty"], kinds["import"], kinds["cow"]) >= 1 and kinds["unknown"] == 0
+    assert sum(kinds.values()) == value(samples, "volumes", state="live")
+    assert value(samples, "sweep_running", kind="volumes") is not None and value(samples, "sweep_backlog", kind="containers") is not None
     assert value(samples, "registered") == 1 and value(samples, "draining") == 0
     assert value(samples, "heartbeat_age_seconds") < 30 and value(samples, "heartbeats_total") >= 1
     creates = {"service": "garden", "request": "POST /containers"}
@@ -54,6 +60,8 @@ def test_a_worker_with_a_build_tells_what_it_does(worker, hub):
     assert value(samples, "tunnel_bytes_total", direction="to_services") > 0
     assert value(samples, "service_restarts_total", service="garden") == 0
     wait_until(lambda: value(scrape(worker), "sweep_destroyed_total", kind="containers") == 2, "the sweep to be counted")
+    trip = wait_until(lambda: value(scrape(worker), "tsa_round_trip_seconds"), "a keepalive to be answered")
+    assert 0 < trip < 10
 
 
 def test_a_service_that_is_down_is_told_and_the_others_are_not_hidden(worker):
