@@ -1,9 +1,11 @@
 // concourse-healthcheck: tells load balancers and people whether the worker's two servers work. See README.md.
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdio>
 #include <ctime>
+#include <optional>
 
 #include "common/config/parser.hpp"
 #include "common/daemon/daemon.hpp"
@@ -16,6 +18,7 @@
 #include "services/healthchecker/metrics/definitions.hpp"
 #include "services/healthchecker/options.hpp"
 #include "services/healthchecker/readiness.hpp"
+#include "services/healthchecker/status_page/site.hpp"
 
 using namespace concourse;
 
@@ -30,11 +33,19 @@ struct Counts {
 };
 
 // All services asked anew; the healthcheck speaks for itself.
+healthchecker::Statements ask_all(const std::filesystem::path& runtime_dir, std::vector<std::string> services, const Counts& counts,
+                                  Duration limit) {
+  services.emplace_back("supervisor");
+  auto statements = healthchecker::ask_services(runtime_dir, services, Deadline::in(limit));
+  statements["healthcheck"].answer = {
+      {"version", kVersion}, {"start_time", counts.start_time}, {"pid", ::getpid()},
+      {"state", "ready"},    {"checks", counts.checks.load()},  {"failed_checks", counts.failures.load()}};
+  return statements;
+}
+
 std::string metrics_page(const std::filesystem::path& runtime_dir, const Counts& counts) {
   const auto start = Clock::now();
-  auto statements =
-      healthchecker::ask_services(runtime_dir, {"supervisor", "garden", "baggageclaim", "beacon"}, Deadline::in(kMetricsLimit));
-  statements["healthcheck"].answer = {{"version", kVersion}, {"start_time", counts.start_time}};
+  const auto statements = ask_all(runtime_dir, {"garden", "baggageclaim", "beacon"}, counts, kMetricsLimit);
   healthchecker::metrics::Page page;
   healthchecker::metrics::add_services(page, statements);
   healthchecker::metrics::add_machine(page);
@@ -86,7 +97,20 @@ void serve(daemon::Context& ctx) {
     reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
     reply.body = metrics_page(runtime_dir, counts);
   };
-  http::Server server({{"GET", "/metrics", metrics}, {"*", "/live", live}, {"*", "/ready", ready}, {"*", "*", answer}},
+  std::optional<healthchecker::status_page::Site> site;
+  if (values.flag("healthcheck-status-page"))
+    site.emplace([&](Duration limit) { return ask_all(runtime_dir, services, counts, limit); },
+                 [&](const auto& statements) { return healthchecker::readiness(statements, checker.check()); });
+  const auto status_page = [&](http::Request&, http::Reply& reply) {
+    if (site) return site->answer(reply);
+    reply.status = 404;
+    reply.body = "the status page is off; --healthcheck-status-page turns it on\n";
+  };
+  http::Server server({{"GET", "/metrics", metrics},
+                       {"*", "/live", live},
+                       {"*", "/ready", ready},
+                       {"*", "/status", status_page},
+                       {"*", "*", answer}},
                       [](const Error& error, const http::Request&, http::Reply& reply) {
                         reply.status = 400;
                         reply.body = std::string(error.what()) + "\n";
@@ -98,7 +122,10 @@ void serve(daemon::Context& ctx) {
     status.update({{"checks", counts.checks.load()}, {"failed_checks", counts.failures.load()}, {"waiting", checker.waiting()}});
   });
   ctx.ready();
-  ctx.serve([&] { ctx.finish(); });
+  ctx.serve([&] {
+    if (site) site->stop();  // while the requests end
+    ctx.finish();
+  });
   server.stop(Deadline::in(std::chrono::milliseconds(500)));
 }
 

@@ -17,16 +17,15 @@ Group log_group() {
 }
 
 Group common_group() {
-  Group group{
-      "Common",
-      {{.name = "runtime-dir",
-        .type = Type::directory,
-        .value = "/run/concourse-worker",
-        .help = "Directory of sockets and of the running containers' state; should be a tmpfs. One worker per directory."},
-       {.name = kCheckConfig,
-        .type = Type::boolean,
-        .help = "Check everything that can be checked without starting, say every problem, and exit.",
-        .env = "-"}}};
+  Group group{"Common",
+              {{.name = "runtime-dir",
+                .type = Type::directory,
+                .value = "/run/concourse-worker",
+                .help = "Directory of sockets and of the running containers' state; should be a tmpfs. One worker per directory."},
+               {.name = kCheckConfig,
+                .type = Type::boolean,
+                .help = "Check everything that can be checked without starting, say every problem, and exit.",
+                .env = "-"}}};
   for (auto& option : log_group().options) group.options.push_back(option);
   return group;
 }
@@ -74,7 +73,11 @@ Group healthcheck_group() {
             .type = Type::duration,
             .value = "5s",
             .help = "Time within which everything must answer to count as healthy.",
-            .at_least = "1ms"}}};
+            .at_least = "1ms"},
+           {.name = "healthcheck-status-page",
+            .type = Type::boolean,
+            .help = "Show a page with the worker's state to people, at /status on the healthcheck's port. Whoever reaches that "
+                    "port sees names, addresses and error messages."}}};
 }
 
 Group runtime_group() {
