@@ -9,7 +9,7 @@ SERVICES = ["concourse-garden", "concourse-baggageclaim", "concourse-beacon", "c
 SOCKETS = ["concourse-garden.socket", "concourse-baggageclaim.socket", *(f"{service}-control.socket" for service in SERVICES)]
 NAME = "machine"
 LINES = 400  # every 10 ms: four seconds
-NUMBERS = f"i=0; while [ $i -lt {LINES} ]; do echo line $i; i=$((i+1)); sleep 0.01; done"
+NUMBERS = "i=0; while [ $i -lt %d ]; do echo line $i; i=$((i+1)); sleep 0.01; done"
 
 
 def configure(machine, hub, **more):
@@ -34,9 +34,9 @@ def newer(package, directory, version):
     return made
 
 
-def start_numbers(build):
+def start_numbers(build, lines=LINES):
     artifact = build.get("image", "busybox", {"mirror_self": True}).artifact
-    return build.start("task", "task", artifact, ["sh", "-c", NUMBERS])
+    return build.start("task", "task", artifact, ["sh", "-c", NUMBERS % lines])
 
 
 def lines_of(data):

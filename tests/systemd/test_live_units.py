@@ -1,10 +1,14 @@
 """concourse-worker.target under a real systemd: what starting, restarting, killing, landing and stopping do."""
 
+import os
+
 import pytest
 
 from harness.http import Api
 from harness.wait import wait_until
 from installed import LINES, NAME, SERVICES, TARGET, cgroups_in, configure, lines_of, mounts_in, programs_in, start_numbers
+
+RESTARTS = int(os.environ.get("CONCOURSE_TEST_RESTARTS", "1"))  # of each service, under one build
 
 
 def test_systemd_finds_nothing_wrong_with_the_units(machine):
@@ -64,6 +68,21 @@ def test_a_build_outlives_the_beacon(target, hub, how):
     assert hub.worker(NAME).registrations == before + 1
     if how == "restarted":  # an orderly stop lets go of nothing that it has taken
         assert lines_of(result.stdout) == [f"line {n}" for n in range(LINES)]
+
+
+@pytest.mark.timeout(120 + 30 * RESTARTS)
+def test_restarts_again_and_again_lose_no_line(target, hub):
+    lines = 400 + 600 * RESTARTS
+    with hub.build(NAME) as build:
+        step = start_numbers(build, lines)
+        for at in range(RESTARTS):
+            step.wait_for(b"line %d\r" % (50 + 20 * at))
+            for service in SERVICES:
+                renew(target, service, "restarted")
+            wait_until(lambda: "registered" in target.property("concourse-beacon", "StatusText"), "the registration")
+        assert not step.done(), "the build was over before the last restart was"
+        result = step.result(timeout=60 + lines / 20)
+    assert (result.status, lines_of(result.stdout)) == (0, [f"line {n}" for n in range(lines)])
 
 
 def test_a_replaced_beacon_breaks_no_stream(target, hub):
