@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -20,7 +21,7 @@ bool Jobs::report(Event event, std::uint32_t token, std::int32_t value, const ch
   message.event = static_cast<std::uint32_t>(event);
   message.token = token;
   message.value = value;
-  if (text != nullptr) std::strncpy(message.text, text, sizeof message.text - 1);
+  if (text != nullptr) std::memcpy(message.text, text, std::min(std::strlen(text), sizeof message.text - 1));
   iovec part{&message, sizeof message};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
   msghdr wire{};

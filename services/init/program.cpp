@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -70,7 +71,7 @@ void Program::execute() {
   }
   if (!search()) {
     not_found_ = true;
-    std::snprintf(error_, sizeof error_, "exec: \"%s\": executable file not found in $PATH", path_);
+    error_is("exec: \"%s\": executable file not found in $PATH", path_);
   }
 }
 
@@ -100,14 +101,21 @@ bool Program::search() {
   }
 }
 
+void Program::error_is(const char* format, ...) {
+  std::va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(error_, sizeof error_, format, arguments);
+  va_end(arguments);
+}
+
 void Program::explain(const char* file, int error_number) {
   if (error_number == ENOENT && ::access(file, F_OK) == 0) {
-    std::snprintf(error_, sizeof error_, "exec: \"%s\": its interpreter does not exist in the container", file);
+    error_is("exec: \"%s\": its interpreter does not exist in the container", file);
     return;
   }
   not_found_ = error_number == ENOENT || error_number == ENOTDIR;
-  if (not_found_) std::snprintf(error_, sizeof error_, "exec: \"%s\": stat %s: no such file or directory", path_, file);
-  else std::snprintf(error_, sizeof error_, "exec: \"%s\": %s", file, std::strerror(error_number));
+  if (not_found_) error_is("exec: \"%s\": stat %s: no such file or directory", path_, file);
+  else error_is("exec: \"%s\": %s", file, std::strerror(error_number));
 }
 
 }  // namespace concourse::init

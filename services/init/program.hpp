@@ -27,6 +27,8 @@ class Program {
   void append(const char* name, const char* value);
   bool search();
   void explain(const char* file, int error_number);
+  // What doesn't fit is cut.
+  [[gnu::format(printf, 2, 3)]] void error_is(const char* format, ...);
 
   const char* path_;
   const char* user_text_;
