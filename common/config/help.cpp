@@ -34,7 +34,9 @@ std::string variable_of(const Option& option) {
 }
 
 std::string help_text(const Program& program) {
-  std::string out = "Usage:\n  " + std::string(program.name) + " [flags]\n\n" + std::string(program.summary) + "\n";
+  std::string out = "Usage:\n  " + std::string(program.name) + " [flags]" +
+                    (program.behind.empty() ? "" : " " + std::string(program.behind)) + "\n\n" + std::string(program.summary) +
+                    "\n";
   for (const auto& group : program.groups) {
     out += "\n" + std::string(group.title) + ":\n";
     for (const auto& option : group.options) {

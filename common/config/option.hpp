@@ -52,6 +52,7 @@ struct Program {
   std::string_view name;     // "concourse worker"
   std::string_view summary;  // one sentence
   std::vector<Group> groups;
+  std::string_view behind = "";   // what may follow the flags: "[-- COMMAND]"
   std::string_view example = "";  // the last lines of the help text
 };
 

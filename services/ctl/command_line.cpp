@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kProgram = "concourse-workerctl";
 
-std::string usage_of(const Verb& verb) {
+std::string name_of(const Verb& verb) {
   std::string text = std::string(kProgram) + " " + std::string(verb.name);
   for (const auto word : verb.words) text += " " + std::string(word);
   return text;
@@ -50,6 +50,7 @@ std::string overview() {
   for (const auto& verb : verbs()) {
     std::string left = "  " + std::string(verb.name);
     for (const auto word : verb.words) left += " " + std::string(word);
+    if (!verb.command.empty()) left += " " + std::string(verb.command);
     left.resize(std::max<std::size_t>(left.size() + 1, 36), ' ');
     text += left + std::string(verb.summary) + "\n";
   }
@@ -74,17 +75,23 @@ Invocation read_command_line(const std::vector<std::string>& arguments, const co
 
   config::Group group{"Flags", verb->options};
   group.options.push_back(runtime_dir_option());
-  const auto usage = usage_of(*verb), example = "  " + std::string(verb->example);
-  const config::Program program{.name = usage, .summary = verb->summary, .groups = {std::move(group)}, .example = example};
+  const auto name = name_of(*verb), usage = name + (verb->command.empty() ? "" : " " + std::string(verb->command));
+  const auto example = "  " + std::string(verb->example);
+  const config::Program program{
+      .name = name, .summary = verb->summary, .groups = {std::move(group)}, .behind = verb->command, .example = example};
   const auto consumed = verb->name.find(' ') == std::string_view::npos ? 1 : 2;
   Invocation call;
   call.verb = verb;
-  call.values = config::parse(program, {arguments.begin() + consumed, arguments.end()}, environment, /*words_allowed=*/true);
+  const auto dashes = std::find(arguments.begin() + consumed, arguments.end(), "--");
+  call.values = config::parse(program, {arguments.begin() + consumed, dashes}, environment, /*words_allowed=*/true);
+  if (dashes != arguments.end()) call.command.assign(dashes + 1, arguments.end());
   call.words = call.values.words;
   if (call.words.size() < verb->words.size())
     throw Error(ErrorKind::usage, std::string(verb->words[call.words.size()]) + " is missing: " + usage);
   if (call.words.size() > verb->words.size())
     throw Error(ErrorKind::usage, "unexpected argument '" + call.words[verb->words.size()] + "': " + usage);
+  if (!call.command.empty() && verb->command.empty())
+    throw Error(ErrorKind::usage, "unexpected argument '" + call.command[0] + "': " + usage);
   return call;
 }
 

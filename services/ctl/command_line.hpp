@@ -13,7 +13,7 @@ namespace concourse::ctl {
 struct Invocation {
   const Verb* verb = nullptr;
   config::Values values;
-  std::vector<std::string> words;
+  std::vector<std::string> words, command;
 };
 
 // Throws Error(usage) with the verbs that exist, or the words that are missing; HelpShown after --help.

@@ -34,12 +34,23 @@ TEST_CASE("workerctl: a verb of one word or two, its words and its flags in any 
 
 TEST_CASE("workerctl: a wrong use says what would be right") {
   CHECK(problem({}).find("no verb given; one of status, garden list") == 0);
-  CHECK(problem({"garden"}) == "unknown verb 'garden'; one of garden list, garden inspect, garden destroy");
-  CHECK(problem({"garden", "lsit"}) == "unknown verb 'garden lsit'; one of garden list, garden inspect, garden destroy");
+  CHECK(problem({"garden"}) ==
+        "unknown verb 'garden'; one of garden list, garden inspect, garden destroy, garden run, garden attach");
+  CHECK(problem({"garden", "lsit"}) ==
+        "unknown verb 'garden lsit'; one of garden list, garden inspect, garden destroy, garden run, garden attach");
   CHECK(problem({"garden", "inspect"}) == "HANDLE is missing: concourse-workerctl garden inspect HANDLE");
   CHECK(problem({"log-level", "garden"}) == "LEVEL is missing: concourse-workerctl log-level SERVICE LEVEL");
   CHECK(problem({"status", "x"}) == "unexpected argument 'x': concourse-workerctl status");
   CHECK(problem({"status", "--nope"}) == "unknown flag '--nope'");
+}
+
+TEST_CASE("workerctl: what stands behind -- belongs to the command") {
+  const auto run = read_command_line({"garden", "run", "h", "--user=u", "--", "ls", "--help", "--"}, {});
+  CHECK(run.words == std::vector<std::string>{"h"});
+  CHECK(run.command == std::vector<std::string>{"ls", "--help", "--"});
+  CHECK(run.values.text("user") == "u");
+  CHECK(problem({"garden", "run", "h", "ls"}) == "unexpected argument 'ls': concourse-workerctl garden run HANDLE [-- COMMAND...]");
+  CHECK(problem({"status", "--", "ls"}) == "unexpected argument 'ls': concourse-workerctl status");
 }
 
 TEST_CASE("workerctl: every verb has a summary and an example of itself") {

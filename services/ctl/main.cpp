@@ -7,7 +7,7 @@ int main(int argc, char** argv) {
   using namespace concourse;
   return daemon::run("concourse-workerctl", argc, argv, [](daemon::Context& context) {
     const auto invocation = ctl::read_command_line(context.arguments(), config::current_environment());
-    const ctl::Call call{invocation.values.text("runtime-dir"), invocation.values, invocation.words};
+    const ctl::Call call{invocation.values.text("runtime-dir"), invocation.values, invocation.words, invocation.command};
     context.finish(invocation.verb->run(call));
   });
 }

@@ -17,6 +17,7 @@ struct Call {
   std::filesystem::path runtime_dir;
   const config::Values& values;
   std::vector<std::string> words;
+  std::vector<std::string> command;  // what stands behind `--`
 };
 
 struct Verb {
@@ -26,6 +27,7 @@ struct Verb {
   std::vector<config::Option> options;  // besides --runtime-dir
   std::string_view example;             // a whole command line
   std::function<int(const Call&)> run;  // prints to stdout; the exit status. Throws Error
+  std::string_view command = {};        // "[-- COMMAND...]" where that may follow
 };
 
 const std::vector<Verb>& verbs();
@@ -33,6 +35,7 @@ const std::vector<Verb>& verbs();
 // Of verbs/*.cpp.
 std::vector<Verb> status_verbs();
 std::vector<Verb> garden_verbs();
+std::vector<Verb> process_verbs();
 std::vector<Verb> volume_verbs();
 std::vector<Verb> volume_disk_verbs();
 std::vector<Verb> service_verbs();

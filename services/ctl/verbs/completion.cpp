@@ -12,7 +12,10 @@ namespace {
 constexpr const char* kScript = R"bash(# bash completion of concourse-workerctl, made by `concourse-workerctl completion`.
 _concourse_workerctl() {
   local cur=${COMP_WORDS[COMP_CWORD]} verb='' flags='' n=0 i words=() plain=()
-  for ((i = 1; i < COMP_CWORD; ++i)); do [[ ${COMP_WORDS[i]} == -* ]] || plain+=("${COMP_WORDS[i]}"); done
+  for ((i = 1; i < COMP_CWORD; ++i)); do
+    [[ ${COMP_WORDS[i]} != -- ]] || return  # behind it is a command of the container's
+    [[ ${COMP_WORDS[i]} == -* ]] || plain+=("${COMP_WORDS[i]}")
+  done
   if [ ${#plain[@]} -eq 0 ]; then COMPREPLY=($(compgen -W '@FIRST@' -- "$cur")); return; fi
   local seconds=''
   for i in @PAIRS@; do [ "${i%%:*}" != "${plain[0]}" ] || seconds+="${i#*:} "; done
@@ -39,6 +42,8 @@ std::string candidates_of(std::string_view verb, std::string_view word) {
     return "echo " + join({std::begin(kServices), std::end(kServices)}, " ") + (verb == "restart" ? "" : " supervisor") +
            (verb == "logs" ? " all" : "");
   if (word == "LEVEL") return "echo debug info warn error fatal";
+  if (word == "PROCESS")
+    return R"(concourse-workerctl garden inspect "${plain[2]}" 2>/dev/null | sed -n "/\"ProcessIDs\"/,/]/s/^ *\"\([^\" ]*\)\",\?$/\1/p")";
   const auto list = std::string("concourse-workerctl ") + (verb.starts_with("volumes") ? "volumes" : "garden") + " list";
   return word == "HANDLE" ? list + " 2>/dev/null | tail -n +2 | cut -d \" \" -f 1" : ":";
 }
