@@ -36,8 +36,8 @@ class Beacon {
   Beacon& operator=(const Beacon&) = delete;
 
   // What the operator can ask for. Each answers at once; status() tells how it goes. Throws Error(conflict) for what can't be now.
-  void land();
-  void retire();
+  void land(std::optional<std::int64_t> deadline_seconds = {});  // its own deadline, from now, in place of --drain-timeout
+  void retire(std::optional<std::int64_t> deadline_seconds = {});
   void remove();  // delete-worker, then the end
   void resume();  // takes land or retire back
   void reconnect();
@@ -71,13 +71,14 @@ class Beacon {
   void current_ended(RegistrationEnd how, const std::string& reason);
   void open_next(const char* why);
   void drop(std::unique_ptr<Registration> registration);
-  void begin_drain(Drain drain, const char* verb);
+  void begin_drain(Drain drain, const char* verb, std::optional<std::int64_t> deadline_seconds = {});
   void send_wish();
   void wish_answered(const std::optional<ssh::CommandResult>& result, const std::string& error);
   bool draining() const { return drain_.drain != Drain::none; }
-  bool limited() const { return options_.drain_timeout > Duration::zero(); }
+  std::chrono::seconds drain_limit() const;  // from its beginning; zero: none
+  bool limited() const { return drain_limit() > Duration::zero(); }
   std::int64_t drained_seconds() const;
-  std::int64_t drain_seconds_left() const;  // of --drain-timeout
+  std::int64_t drain_seconds_left() const;  // of drain_limit()
   std::string waits_for() const;            // in words; only while draining
   std::string drain_line() const;
   Json drain_status() const;

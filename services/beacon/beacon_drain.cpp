@@ -21,20 +21,25 @@ constexpr auto kProgressEvery = std::chrono::minutes(1);  // in the log, also wh
 
 }  // namespace
 
-void Beacon::begin_drain(Drain drain, const char* verb) {
+void Beacon::begin_drain(Drain drain, const char* verb, std::optional<std::int64_t> deadline_seconds) {
   if (stopping_) throw Error(ErrorKind::conflict, "the beacon is stopping");
-  if (drain_.drain == drain && wish_ && std::string_view(wish_->verb) == verb) return;  // under way
+  const bool under_way = drain_.drain == drain && wish_ && std::string_view(wish_->verb) == verb;
+  if (under_way && !deadline_seconds) return;
   // Retiring after landing is one drain: its time counts from the first wish.
-  drain_ = {drain, draining() ? drain_.since : protocol::beacon::seconds_since_boot()};
+  drain_ = {drain, draining() ? drain_.since : protocol::beacon::seconds_since_boot(), drain_.limit};
+  if (deadline_seconds) drain_.limit = drained_seconds() + *deadline_seconds;
   write_drain_mark(options_.runtime_dir, drain_);
+  if (under_way) {
+    log::info("the drain has another deadline", {{"state", word_of(drain)}, {"seconds_left", drain_seconds_left()}});
+    return say_state();
+  }
   wish_.emplace().verb = verb;
   // A second registration that is on its way has said "running": dropped now, it could still undo what we ask for. So it is
   // waited for.
   next_says_running_ = next_ != nullptr && next_->state() == "registering";
   if (!next_says_running_) drop(std::move(next_));
-  log::info("draining", {{"state", word_of(drain)},
-                         {"command", verb},
-                         {"limit", limited() ? config::duration_text(options_.drain_timeout) : "none"}});
+  log::info("draining",
+            {{"state", word_of(drain)}, {"command", verb}, {"limit", limited() ? config::duration_text(drain_limit()) : "none"}});
   // The same, but there is nothing to keep: a new one says what we want from the start.
   if (current_ && !current_->registered()) {
     drop(std::move(current_));
@@ -44,12 +49,14 @@ void Beacon::begin_drain(Drain drain, const char* verb) {
   say_state();
 }
 
-void Beacon::land() {
+void Beacon::land(std::optional<std::int64_t> deadline_seconds) {
   if (drain_.drain == Drain::retiring) throw Error(ErrorKind::conflict, "the worker is retiring; take that back with resume first");
-  begin_drain(Drain::landing, tsa::kLandWorker);
+  begin_drain(Drain::landing, tsa::kLandWorker, deadline_seconds);
 }
 
-void Beacon::retire() { begin_drain(Drain::retiring, tsa::kRetireWorker); }
+void Beacon::retire(std::optional<std::int64_t> deadline_seconds) {
+  begin_drain(Drain::retiring, tsa::kRetireWorker, deadline_seconds);
+}
 void Beacon::remove() { begin_drain(Drain::retiring, tsa::kDeleteWorker); }
 
 void Beacon::resume() {
@@ -110,16 +117,18 @@ void Beacon::wish_answered(const std::optional<ssh::CommandResult>& result, cons
 
 std::int64_t Beacon::drained_seconds() const { return draining() ? protocol::beacon::seconds_since_boot() - drain_.since : 0; }
 
-std::int64_t Beacon::drain_seconds_left() const {
-  return std::chrono::floor<std::chrono::seconds>(options_.drain_timeout).count() - drained_seconds();
+std::chrono::seconds Beacon::drain_limit() const {
+  return drain_.limit ? std::chrono::seconds(*drain_.limit) : std::chrono::ceil<std::chrono::seconds>(options_.drain_timeout);
 }
+
+std::int64_t Beacon::drain_seconds_left() const { return drain_limit().count() - drained_seconds(); }
 
 // Once a second. The deadline counts from the first wish, whatever happened since: a TSA that is away, restarts, a change from
 // landing to retiring.
 void Beacon::check_drain() {
   if (!draining() || handed_over_) return;  // the successor sees to it
   const auto now = Clock::now();
-  if (limited() && std::chrono::seconds(drained_seconds()) >= options_.drain_timeout) return drain_expired();
+  if (limited() && drain_seconds_left() <= 0) return drain_expired();
   if (now - asked_ >= kAskEvery) {
     asked_ = now;
     occupancy_.ask([this] { tell_progress(); });
@@ -154,7 +163,8 @@ std::string Beacon::waits_for() const {
 
 void Beacon::drain_expired() {
   if (stop_status_ == protocol::beacon::kExitDrainTimeout) return;  // on the way
-  log::warn("the drain took longer than --drain-timeout", {{"state", word_of(drain_.drain)}, {"waited_for", waits_for()}});
+  log::warn(drain_.limit ? "the drain took longer than its deadline" : "the drain took longer than --drain-timeout",
+            {{"state", word_of(drain_.drain)}, {"waited_for", waits_for()}});
   stop_status_ = protocol::beacon::kExitDrainTimeout;
   if (drain_.drain == Drain::landing || link() == nullptr) return stop();
   // As for a retiring worker that is told to stop: it leaves the cluster, its builds or not.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace concourse::beacon {
@@ -14,7 +15,8 @@ std::string word_of(Drain drain);
 
 struct DrainState {
   Drain drain = Drain::none;
-  std::int64_t since = 0;  // protocol::beacon::seconds_since_boot()
+  std::int64_t since = 0;                  // protocol::beacon::seconds_since_boot()
+  std::optional<std::int64_t> limit = {};  // its own, in seconds from `since`; nothing: --drain-timeout
 };
 
 // The mark in the runtime directory (common/protocol/beacon.hpp). An unreadable one is none.

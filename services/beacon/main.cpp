@@ -54,23 +54,29 @@ int main(int argc, char** argv) {
         return daemon::ControlAnswer{{{"beacon", beacon.status()}}, {}};
       });
     };
-    on(protocol::beacon::kLand, &beacon::Beacon::land);
-    on(protocol::beacon::kRetire, &beacon::Beacon::retire);
+    const auto on_drain = [&ctx, &beacon](const char* command, void (beacon::Beacon::*action)(std::optional<std::int64_t>)) {
+      ctx.on_control(command, [&beacon, action](const Json& question, auto&) {
+        (beacon.*action)(protocol::beacon::deadline_seconds(question));
+        return daemon::ControlAnswer{{{"beacon", beacon.status()}}, {}};
+      });
+    };
+    on_drain(protocol::beacon::kLand, &beacon::Beacon::land);
+    on_drain(protocol::beacon::kRetire, &beacon::Beacon::retire);
     on(protocol::beacon::kDelete, &beacon::Beacon::remove);
     on(protocol::beacon::kResume, &beacon::Beacon::resume);
     on(protocol::beacon::kReconnect, &beacon::Beacon::reconnect);
     on(protocol::beacon::kRebalance, &beacon::Beacon::rebalance);
-    const auto on_signal = [&ctx, &beacon](int number, const char* effect, void (beacon::Beacon::*action)()) {
+    const auto on_signal = [&ctx, &beacon](int number, const char* effect, const std::function<void(beacon::Beacon&)>& action) {
       ctx.loop().on_signal(number, effect, [&beacon, effect, action] {
         try {
-          (beacon.*action)();
+          action(beacon);
         } catch (const Error& e) {  // nobody to answer: a signal has no sender that listens
           log::warn("signal not obeyed", {{"effect", effect}, {"error", e.what()}});
         }
       });
     };
-    on_signal(SIGUSR1, "land the worker", &beacon::Beacon::land);
-    on_signal(SIGUSR2, "retire the worker", &beacon::Beacon::retire);
+    on_signal(SIGUSR1, "land the worker", [](auto& b) { b.land(); });
+    on_signal(SIGUSR2, "retire the worker", [](auto& b) { b.retire(); });
     ctx.on_control(protocol::beacon::kHandOver, [&ctx, &beacon](const Json&, auto&) {
       beacon.hand_over();
       ctx.leave_control();

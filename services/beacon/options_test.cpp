@@ -104,7 +104,8 @@ TEST_CASE("drain mark: kept, read and removed; rubbish is none") {
   write_drain_mark(folder.path, {Drain::landing, 7});
   CHECK(read_drain_mark(folder.path).drain == Drain::landing);
   CHECK(read_drain_mark(folder.path).since == 7);
-  write_drain_mark(folder.path, {Drain::retiring, 7});
+  write_drain_mark(folder.path, {Drain::retiring, 7, 90});
+  CHECK(read_drain_mark(folder.path).limit == 90);
   CHECK(read_drain_mark(folder.path).drain == Drain::retiring);
   write_drain_mark(folder.path, {});
   CHECK(read_drain_mark(folder.path).drain == Drain::none);

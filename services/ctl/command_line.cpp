@@ -51,7 +51,7 @@ std::string overview() {
     std::string left = "  " + std::string(verb.name);
     for (const auto word : verb.words) left += " " + std::string(word);
     if (!verb.command.empty()) left += " " + std::string(verb.command);
-    left.resize(std::max<std::size_t>(left.size() + 1, 36), ' ');
+    left.resize(std::max<std::size_t>(left.size() + 2, 37), ' ');
     text += left + std::string(verb.summary) + "\n";
   }
   return text + "\n`" + kProgram + " <verb> --help` lists a verb's flags.\n\nExample:\n  " + kProgram + " status\n";

@@ -54,11 +54,26 @@ std::vector<std::string> row(const ServiceView& view) {
           remarks(view)};
 }
 
-std::string progress_in(const WorkerView& view) {
-  for (const auto& service : view.services)
-    if (service.name == "beacon")
-      if (const auto progress = drain_progress(service.answer); !progress.empty()) return ", " + progress;
-  return "";
+// "draining: land for 3m, waits for …, ends in 7m at the latest", from the supervisor and the beacon; from one of them if the other
+// is down or, under systemd, not there at all.
+std::string drain_line(const WorkerView& view) {
+  const auto* drain = find_field(view.supervisor.answer, "drain");
+  auto mode = drain != nullptr ? string_field(*drain, "mode") : "";
+  auto seconds = drain != nullptr ? int_field(*drain, "seconds") : 0;
+  std::string progress;
+  for (const auto& service : view.services) {
+    if (service.name != "beacon") continue;
+    progress = drain_progress(service.answer);
+    const auto* beacon = find_field(service.answer, "beacon");
+    const auto* its = beacon != nullptr ? find_field(*beacon, "drain_progress") : nullptr;
+    if (!mode.empty() || its == nullptr) continue;
+    mode = string_field(*beacon, "drain");
+    seconds = int_field(*its, "seconds");
+  }
+  if (mode.empty()) return "";
+  if (progress.empty() && drain != nullptr && find_field(*drain, "seconds_left") != nullptr)
+    progress = "ends in " + short_time(int_field(*drain, "seconds_left")) + " at the latest";
+  return "draining: " + mode + " for " + short_time(seconds) + (progress.empty() ? "" : ", " + progress) + "\n";
 }
 
 Json to_json(const ServiceView& view) {
@@ -98,15 +113,13 @@ Json to_json(const WorkerView& view) {
 std::string to_text(const WorkerView& view) {
   std::string text;
   if (view.supervisor.up) {
-    const auto* drain = find_field(view.supervisor.answer, "drain");
-    const auto mode = drain != nullptr ? string_field(*drain, "mode") : "";
     text = "worker " + string_field(view.supervisor.answer, "state") + ", version " +
            string_field(view.supervisor.answer, "version") + ", supervisor pid " +
            std::to_string(int_field(view.supervisor.answer, "pid")) + "\n";
-    if (!mode.empty()) text += "draining: " + mode + " for " + short_time(int_field(*drain, "seconds")) + progress_in(view) + "\n";
   } else {
     text = "supervisor " + view.supervisor.why_down + "\n";
   }
+  text += drain_line(view);
   std::vector<std::vector<std::string>> rows{{"SERVICE", "STATE", "PID", "UP", "RESTARTS", "DETAILS"}};
   for (const auto& service : view.services) rows.push_back(row(service));
   return text + "\n" + table(rows);

@@ -47,20 +47,27 @@ BeaconEnd meaning_of(std::optional<os::ExitStatus> status) {
 Drain::Drain(EventLoop& loop, Duration limit, std::function<void()> expired)
     : loop_(loop), limit_(limit), expired_(std::move(expired)) {}
 
-void Drain::request(DrainMode mode, Service* beacon, Duration drained) {
-  if (mode_ == DrainMode::retire || mode_ == mode) {
-    log::info("already draining", {{"mode", name_of(mode_)}});
-    return;
-  }
-  if (mode_ == DrainMode::none) {
-    since_ = Clock::now() - drained;
-    if (limit_ > Duration::zero())
-      limit_timer_ = loop_.after(std::max<Duration>(limit_ - drained, Duration::zero()) + kBeaconFirst, expired_);
-  }
-  mode_ = mode;
+void Drain::request(DrainMode mode, Service* beacon, std::optional<Duration> deadline, Duration drained) {
+  const bool under_way = mode_ == DrainMode::retire || mode_ == mode;
+  if (under_way && !deadline) return log::info("already draining", {{"mode", name_of(mode_)}});
+  if (mode_ == DrainMode::none) since_ = Clock::now() - drained;
+  if (deadline) own_limit_ = Clock::now() - since_ + *deadline;
+  keep_limit();
+  if (!under_way) mode_ = mode;
   beacon_ = beacon;
-  log::info("draining", {{"mode", name_of(mode)}, {"limit", limit_ > Duration::zero() ? config::duration_text(limit_) : "none"}});
+  log::info("draining", {{"mode", name_of(mode_)},
+                         {"left", limit() > Duration::zero() ? config::duration_text(left()) : "no limit"},
+                         {"own_deadline", has_own_deadline()}});
   tell();
+}
+
+std::chrono::seconds Drain::left() const {
+  return std::max(std::chrono::ceil<std::chrono::seconds>(limit() - (Clock::now() - since_)), std::chrono::seconds(0));
+}
+
+void Drain::keep_limit() {
+  loop_.cancel(std::exchange(limit_timer_, 0));
+  if (limit() > Duration::zero()) limit_timer_ = loop_.after(left() + kBeaconFirst, expired_);
 }
 
 void Drain::cancel() {
@@ -68,6 +75,7 @@ void Drain::cancel() {
   log::info("drain taken back", {{"mode", name_of(mode_)}});
   loop_.cancel(std::exchange(limit_timer_, 0));
   mode_ = DrainMode::none;
+  own_limit_.reset();
   tell();
 }
 
@@ -81,14 +89,16 @@ void Drain::tell() {
   loop_.cancel(std::exchange(retry_, 0));
   if (beacon_ == nullptr || !beacon_->up()) return;  // told when it has a process again
   const std::string command(mode_ == DrainMode::none ? protocol::beacon::kResume : name_of(mode_));
-  call_ =
-      std::make_unique<ControlCall>(loop_, beacon_->spec().listeners.at(0).path, Json{{"command", command}}, kAnswerLimit,
-                                    [this, command](const Json&, const std::string& error) {
-                                      told_ = error.empty();
-                                      if (told_) return log::info("beacon told", {{"command", command}});
-                                      log::warn("beacon could not be told, trying again", {{"command", command}, {"error", error}});
-                                      retry_ = loop_.after(kRetry, [this] { tell(); });
-                                    });
+  Json question = {{"command", command}};
+  if (mode_ != DrainMode::none && own_limit_)
+    question[protocol::beacon::kDeadlineSeconds] = std::max<std::int64_t>(left().count(), 1);
+  call_ = std::make_unique<ControlCall>(
+      loop_, beacon_->spec().listeners.at(0).path, question, kAnswerLimit, [this, command](const Json&, const std::string& error) {
+        told_ = error.empty();
+        if (told_) return log::info("beacon told", {{"command", command}});
+        log::warn("beacon could not be told, trying again", {{"command", command}, {"error", error}});
+        retry_ = loop_.after(kRetry, [this] { tell(); });
+      });
 }
 
 bool Drain::delete_worker(std::function<void()> done) {
@@ -116,7 +126,10 @@ Json Drain::status() const {
   if (mode_ == DrainMode::none) return out;
   out["seconds"] = std::chrono::floor<std::chrono::seconds>(Clock::now() - since_).count();
   out["beacon_told"] = told_;
-  if (limit_ > Duration::zero()) out["limit"] = config::duration_text(limit_);
+  if (limit() <= Duration::zero()) return out;
+  out["limit"] = config::duration_text(own_limit_ ? std::chrono::floor<std::chrono::seconds>(*own_limit_) : limit_);
+  out["seconds_left"] = left().count();
+  out["own_deadline"] = has_own_deadline();
   return out;
 }
 

@@ -25,12 +25,14 @@ BeaconEnd meaning_of(std::optional<os::ExitStatus> status);
 
 class Drain {
  public:
-  // The beacon ends a drain that takes longer than `limit` (zero: never). `expired` is called when it doesn't.
+  // The beacon ends a drain that takes longer than `limit` (zero: never), or than its own deadline. `expired` is called when it
+  // doesn't.
   Drain(EventLoop& loop, Duration limit, std::function<void()> expired);
 
   // Takes the wish and tells the beacon, which is told again each time it has a new process. Retiring includes landing, so it can
-  // follow it and is never taken back by it. `drained` is how long it has been going on, under an earlier supervisor.
-  void request(DrainMode mode, Service* beacon, Duration drained = {});
+  // follow it and is never taken back by it. A `deadline`, from now, counts instead of `limit` and of an earlier one. `drained` is
+  // how long it has been going on, under an earlier supervisor.
+  void request(DrainMode mode, Service* beacon, std::optional<Duration> deadline = {}, Duration drained = {});
   void cancel();
   void beacon_started(Service& beacon);
 
@@ -40,13 +42,18 @@ class Drain {
   void beacon_ended();
 
   DrainMode mode() const { return mode_; }
+  bool has_own_deadline() const { return own_limit_.has_value(); }
   Json status() const;
 
  private:
   void tell();
+  Duration limit() const { return own_limit_.value_or(limit_); }  // of this drain, from its beginning; zero: none
+  std::chrono::seconds left() const;                              // of limit()
+  void keep_limit();
 
   EventLoop& loop_;
-  Duration limit_;
+  const Duration limit_;
+  std::optional<Duration> own_limit_;
   std::function<void()> expired_, delete_done_;
   DrainMode mode_ = DrainMode::none;
   Service* beacon_ = nullptr;

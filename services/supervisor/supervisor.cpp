@@ -15,14 +15,16 @@ namespace concourse::supervisor {
 
 namespace {
 
-constexpr const char* kDrainTimeout = "the drain took longer than --drain-timeout";
+const char* too_long(const Drain& drain) {
+  return drain.has_own_deadline() ? "the drain took longer than its deadline" : "the drain took longer than --drain-timeout";
+}
 
-std::string_view words_for(BeaconEnd end) {
+std::string_view words_for(BeaconEnd end, const Drain& drain) {
   switch (end) {
     case BeaconEnd::landed: return "landed";
     case BeaconEnd::retired: return "retired";
     case BeaconEnd::let_go: return "the cluster has let the worker go: landed, retired or pruned by somebody else";
-    case BeaconEnd::drain_timeout: return kDrainTimeout;
+    case BeaconEnd::drain_timeout: return too_long(drain);
     case BeaconEnd::crashed: break;
   }
   return "the beacon has ended";
@@ -43,7 +45,7 @@ Supervisor::Supervisor(daemon::Context& context, const std::filesystem::path& ru
       drain_(context.loop(), drain_limit,
              [this] {
                exit_status_ = kDrainCutShort;
-               stop(kDrainTimeout);
+               stop(too_long(drain_));
              }),
       handover_(context.loop(), [this] {
         if (stopping_) stop_next();
@@ -103,7 +105,9 @@ void Supervisor::resume_drain(bool anything_taken_over) {
     return;
   }
   const auto drained = std::chrono::seconds(protocol::beacon::seconds_since_boot() - mark->since);
-  drain(mark->state == "retiring" ? DrainMode::retire : DrainMode::land, drained);
+  std::optional<Duration> deadline;
+  if (mark->limit) deadline = std::chrono::seconds(*mark->limit) - drained;
+  drain(mark->state == "retiring" ? DrainMode::retire : DrainMode::land, deadline, drained);
 }
 
 bool Supervisor::may_start(const Service& service) const {
@@ -140,7 +144,7 @@ bool Supervisor::on_end(const Service& service, std::optional<os::ExitStatus> st
 }
 
 void Supervisor::on_down(const Service& service) {
-  if (!stopping_) return stop(std::string(words_for(end_)));
+  if (!stopping_) return stop(std::string(words_for(end_, drain_)));
   if (service.name() == "beacon") drain_.beacon_ended();
   stop_next();
 }
@@ -151,9 +155,9 @@ void Supervisor::on_given_up(Service& service, const Error& why) {
   else stop_next();
 }
 
-void Supervisor::drain(DrainMode mode, Duration drained) {
+void Supervisor::drain(DrainMode mode, std::optional<Duration> deadline, Duration drained) {
   if (stopping_) return log::info("stopping already", {{"asked", name_of(mode)}});
-  drain_.request(mode, find("beacon"), drained);
+  drain_.request(mode, find("beacon"), deadline, drained);
   tell_manager();
 }
 
@@ -207,11 +211,13 @@ void Supervisor::reap_orphans() {
 
 daemon::ControlAnswer Supervisor::answer_drain(const Json& question) {
   const auto mode = string_field(question, "mode");
+  std::optional<Duration> deadline;
+  if (const auto seconds = protocol::beacon::deadline_seconds(question)) deadline = std::chrono::seconds(*seconds);
   // Answered before anything is closed: the stop begins when the loop comes round again.
   if (mode == "stop") context_.loop().after(Duration::zero(), [this] { stop("asked by control socket"); });
   else if (mode == "cancel") drain_.cancel(), tell_manager();
-  else drain(parse_drain_mode(mode));
-  return {};
+  else drain(parse_drain_mode(mode), deadline);
+  return {{{"drain", drain_.status()}}, {}};
 }
 
 daemon::ControlAnswer Supervisor::answer_restart(const Json& question) {

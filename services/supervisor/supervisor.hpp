@@ -34,8 +34,8 @@ class Supervisor {
   void stop(const std::string& why);
 
   // Asks the beacon to land or retire the worker; when that is done, the rest stops. A retiring worker that is stopped leaves the
-  // cluster at once. `drained`: how long the drain has been going on, under an earlier supervisor.
-  void drain(DrainMode mode, Duration drained = {});
+  // cluster at once. `deadline`, `drained`: as in Drain::request.
+  void drain(DrainMode mode, std::optional<Duration> deadline = {}, Duration drained = {});
 
   // The same by control socket: {"mode":"land"|"retire"|"stop"|"cancel"}, and a planned restart: {"service":"garden"}.
   daemon::ControlAnswer answer_drain(const Json& question);

@@ -156,7 +156,7 @@ class Double:
         if command in self.behaviour.get("refuses", []):
             return {"ok": False, "error": "refused"}, []
         if NAME == "beacon" and command in ("land", "retire", "delete", "resume"):
-            event(command)
+            event(command, question=question)
             return {"ok": True}, []
         return {"ok": False, "error": "unknown command '" + command + "'"}, []
 

@@ -78,8 +78,8 @@ class Beacon:
     def ask_plain(self, command):
         return control.ask(self.runtime, "beacon", command)
 
-    def ask(self, command):
-        return control.ask(self.runtime, "beacon", command)["beacon"]
+    def ask(self, command, **fields):
+        return control.ask(self.runtime, "beacon", command, **fields)["beacon"]
 
     def status(self):
         return self.ask("status")

@@ -141,6 +141,34 @@ def test_a_drain_ends_by_its_deadline(make_tsa, make_beacon, services, command, 
     assert (tsa.commands_named("delete-worker") != []) == (verb is not None)
 
 
+def test_a_drain_has_a_deadline_of_its_own(make_tsa, make_beacon, services):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa, "--drain-timeout=10m")
+    tsa.wait_registered()
+    assert 3598 <= beacon.ask("land", deadline_seconds=3600)["drain_progress"]["seconds_left"] <= 3600
+    assert 3598 <= beacon.ask("land")["drain_progress"]["seconds_left"] <= 3600, "it stays"
+    assert beacon.end(signal.SIGKILL) == -signal.SIGKILL
+    beacon.start()
+    beacon.wait_log("going on with a drain that was under way")
+    assert 3000 <= beacon.status()["drain_progress"]["seconds_left"] <= 3600, "a restart keeps it"
+    beacon.ask("resume")
+    assert 598 <= beacon.ask("land")["drain_progress"]["seconds_left"] <= 600, "another drain has none"
+    assert 1 <= beacon.ask("retire", deadline_seconds=2)["drain_progress"]["seconds_left"] <= 2
+    assert beacon.process.wait(60) == TIMEOUT
+    assert beacon.logged("the drain took longer than its deadline")
+    assert tsa.commands_named("delete-worker") != []
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "90", 1.5])
+def test_a_deadline_that_is_none_is_refused(make_tsa, make_beacon, services, seconds):
+    tsa = make_tsa()
+    beacon = make_beacon(tsa)
+    tsa.wait_registered()
+    with pytest.raises(ControlError, match="deadline_seconds"):
+        beacon.ask("land", deadline_seconds=seconds)
+    assert beacon.status()["drain"] == ""
+
+
 def test_a_drains_deadline_holds_over_a_restart_and_without_a_tsa(make_tsa, make_beacon, services):
     tsa = make_tsa()
     beacon = make_beacon(tsa, "--drain-timeout=20s")

@@ -118,6 +118,43 @@ def test_drain_land_and_watch(real_ctl, worker, hub):
     assert hub.state(worker.name) == "landed"
 
 
+@pytest.fixture
+def busy(worker, hub):
+    """A build that goes on."""
+    with hub.build(worker.name) as build:
+        artifact = build.get("image", "busybox", {"mirror_self": True}).artifact
+        step = build.start("task", "task", artifact, ["sh", "-c", "echo up; exec sleep 600"])
+        step.wait_for(b"up")
+        yield
+        build.abort()
+
+
+def test_a_drain_is_bounded(real_ctl, worker, hub, busy):
+    real_ctl("drain", "--land", "--deadline=2h")
+    wait_until(lambda: re.search(r"^draining: land for \S+, waits for .*, ends in 1h59m\S* at the latest$", real_ctl("status"), re.M),
+               lambda: f"the deadline in {real_ctl('status')}")
+    lines = real_ctl("drain", "--land", "--deadline", "2s", "--watch").splitlines()
+    assert any("ends in 1m at the latest" in line for line in lines) and lines[-1] == "ended"
+    assert worker.wait_exit() == 3
+    assert hub.state(worker.name) == "landing", "it comes back with its containers"
+
+
+def test_a_drain_is_bounded_where_systemd_does_the_supervisors_work(real_ctl, worker, hub, busy):
+    worker.kill_supervisor()
+    real_ctl("drain", "--retire", "--deadline=1h")
+    wait_until(lambda: re.search(r"^draining: retiring for \S+, .*ends in 59m\S* at the latest$", real_ctl("status"), re.M),
+               lambda: f"the deadline in {real_ctl('status')}")
+    assert real_ctl("drain", "--retire", "--deadline=1s", "--watch").splitlines()[-1] == "ended"
+    hub.wait_for(lambda hub: worker.name not in hub.atc.workers, "the worker to be deleted")
+    worker.start()
+
+
+def test_a_deadline_that_makes_no_sense_is_refused(ctl):
+    assert "flag --deadline" in ctl("drain", "--land", "--deadline=soon", status=2)
+    assert "flag --deadline" in ctl("drain", "--land", "--deadline=0", status=2)
+    assert "--deadline is for --land and --retire" in ctl("drain", "--stop", "--deadline=1m", status=2)
+
+
 def test_a_drain_can_be_taken_back(real_ctl, worker, hub):
     with hub.build(worker.name) as build:
         artifact = build.get("image", "busybox", {"mirror_self": True}).artifact
@@ -205,7 +242,7 @@ def test_every_help_ends_with_an_example(ctl):
     verbs = [line.split("  ")[1] for line in ctl("--help").splitlines() if line.startswith("  ") and line.endswith(".")]
     assert len(verbs) >= 13
     for verb in verbs:
-        words = [word for word in verb.split() if not word.isupper()]
+        words = [word for word in verb.split(" [")[0].split() if not word.isupper()]
         assert ctl(*words, "--help").splitlines()[-2:] != [] and "Example:\n  concourse-workerctl " + " ".join(words) in ctl(*words, "--help")
 
 

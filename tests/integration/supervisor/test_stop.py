@@ -200,6 +200,38 @@ def test_a_drain_has_a_deadline(worker, drain_exit):
     assert worker.leftovers() == []
 
 
+def test_a_drain_can_have_a_deadline_of_its_own(worker):
+    worker.start_ready("--drain-timeout", "10m")
+    drain = control.ask(worker.run, "supervisor", "drain", mode="land", deadline_seconds=3600)["drain"]
+    assert (drain["limit"], drain["own_deadline"]) == ("1h0m0s", True) and 3590 <= drain["seconds_left"] <= 3600
+    worker.wait_for_log("supervisor.beacon told", command="land")
+    assert 3590 <= worker.events("beacon", "land")[0]["question"]["deadline_seconds"] <= 3600
+    # A beacon that hangs is not waited for; the next wish's deadline counts.
+    control.ask(worker.run, "supervisor", "drain", mode="retire", deadline_seconds=1)
+    assert worker.process.wait(60) == 3
+    worker.wait_for_log("supervisor.stopping", reason="the drain took longer than its deadline")
+
+
+def test_the_deadline_of_a_drain_ends_with_the_drain(worker):
+    worker.start_ready("--drain-timeout", "10m")
+    control.ask(worker.run, "supervisor", "drain", mode="land", deadline_seconds=60)
+    control.ask(worker.run, "supervisor", "drain", mode="cancel")
+    assert control.ask(worker.run, "supervisor", "drain", mode="land")["drain"]["limit"] == "10m0s"
+    with pytest.raises(control.ControlError, match="deadline_seconds"):
+        control.ask(worker.run, "supervisor", "drain", mode="land", deadline_seconds=0)
+
+
+def test_a_drains_own_deadline_holds_under_the_next_supervisor(worker):
+    worker.start_ready()
+    start_draining(worker)
+    since = time.clock_gettime(time.CLOCK_BOOTTIME) - 20 * 60
+    (worker.run / "beacon-drain").write_text(f"landing\n{int(since)}\n60\n")
+    worker.process.kill()
+    worker.process.wait()
+    worker.start("--drain-timeout", "10h")
+    assert worker.process.wait(60) == 3
+
+
 def test_a_drains_deadline_holds_under_the_next_supervisor(worker):
     worker.start_ready("--drain-timeout", "10m")
     start_draining(worker)
