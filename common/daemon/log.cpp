@@ -37,22 +37,21 @@ State& state() {
   return *s;
 }
 
-struct Now {
+struct Time {
   std::tm utc{};
   long nanoseconds = 0;
 };
 
-Now now() {
-  timespec ts{};
-  clock_gettime(CLOCK_REALTIME, &ts);
-  Now n;
-  gmtime_r(&ts.tv_sec, &n.utc);
-  n.nanoseconds = ts.tv_nsec;
-  return n;
+Time time_of(std::int64_t unix_ns) {
+  timespec ts{unix_ns / 1'000'000'000, unix_ns % 1'000'000'000};
+  if (unix_ns <= 0) clock_gettime(CLOCK_REALTIME, &ts);
+  Time time;
+  gmtime_r(&ts.tv_sec, &time.utc);
+  time.nanoseconds = ts.tv_nsec;
+  return time;
 }
 
-std::string as_json(Level level, std::string_view event, Fields fields) {
-  const auto t = now();
+std::string as_json(const Time& t, Level level, std::string_view event, Fields fields) {
   std::string line =
       fmt::format(R"({{"timestamp":"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z","level":"{}","source":{},"message":{},"data":{{)",
                   t.utc.tm_year + 1900, t.utc.tm_mon + 1, t.utc.tm_mday, t.utc.tm_hour, t.utc.tm_min, t.utc.tm_sec, t.nanoseconds,
@@ -66,8 +65,7 @@ std::string as_json(Level level, std::string_view event, Fields fields) {
   return line + "}}";
 }
 
-std::string as_text(Level level, std::string_view event, Fields fields) {
-  const auto t = now();
+std::string as_text(const Time& t, Level level, std::string_view event, Fields fields) {
   std::string line = fmt::format("{:02}:{:02}:{:02}.{:03} {:<5} {:<13} {}", t.utc.tm_hour, t.utc.tm_min, t.utc.tm_sec,
                                  t.nanoseconds / 1'000'000, name_of(level), state().source, event);
   for (const auto& field : fields) {
@@ -113,11 +111,12 @@ void set_level(Level level) { state().level = level; }
 Level level() { return state().level; }
 Format default_format() { return isatty(STDOUT_FILENO) != 0 ? Format::text : Format::json; }
 
-void write(Level level, std::string_view event, Fields fields) {
+void write(Level level, std::string_view event, Fields fields, std::int64_t unix_ns) {
   auto& s = state();
   if (level < s.level.load(std::memory_order_relaxed)) return;
+  const auto time = time_of(unix_ns);
   s.logger->log(spdlog::level::info, "{}",
-                s.format == Format::json ? as_json(level, event, fields) : as_text(level, event, fields));
+                s.format == Format::json ? as_json(time, level, event, fields) : as_text(time, level, event, fields));
 }
 
 }  // namespace concourse::log

@@ -57,7 +57,8 @@ Level level();
 // json unless stdout is a terminal.
 Format default_format();
 
-void write(Level level, std::string_view event, Fields fields);
+// `unix_ns`: when it happened, if that isn't now.
+void write(Level level, std::string_view event, Fields fields, std::int64_t unix_ns = 0);
 inline void debug(std::string_view event, Fields fields = {}) { write(Level::debug, event, fields); }
 inline void info(std::string_view event, Fields fields = {}) { write(Level::info, event, fields); }
 inline void warn(std::string_view event, Fields fields = {}) { write(Level::warn, event, fields); }

@@ -9,10 +9,15 @@
 //   status                                                                    {"pid","running","attached","oom_kills",
 //                                                                              "processes":[{"id","running","status"}]}
 //   init                                                                      {} and a descriptor: the init's /proc directory
-//   destroy                                                                   {} when the container is gone; then the shim exits
+//   events      after                                                         {"events":[{"number","time","event",…}],"lost"}
+//   destroy                                                                   as events, when the container is gone; then the
+//                                                                             shim exits
 //
 // The connection is the client's, taken over from the HTTP server: the shim writes the answer's head and speaks the stream
 // from then on (docs/protocols/garden.md). When the answer is an error the shim has written nothing to it.
+//
+// `events` tells what happened in the container, for Garden's log: numbers rise from 1, `time` is in Unix nanoseconds. Answered
+// with those behind `after`, as soon as there is one; those up to it are forgotten. `lost`: so many before the first were dropped.
 //
 // Every answer has "ok"; one that is false has "error" (text) and "kind".
 #pragma once
@@ -34,6 +39,7 @@ inline constexpr const char* kOutput = "output";
 inline constexpr const char* kStop = "stop";
 inline constexpr const char* kStatus = "status";
 inline constexpr const char* kInit = "init";
+inline constexpr const char* kEvents = "events";
 inline constexpr const char* kDestroy = "destroy";
 
 // "kind" of a refusal.

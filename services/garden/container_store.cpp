@@ -37,8 +37,8 @@ void check_directory(const std::string& path, const char* what) {
 
 }  // namespace
 
-ContainerStore::ContainerStore(const Options& options, const Runtime& runtime, Network& network)
-    : options_(options), runtime_(runtime), network_(network) {}
+ContainerStore::ContainerStore(const Options& options, const Runtime& runtime, Network& network, ShimEvents& events)
+    : options_(options), runtime_(runtime), network_(network), events_(events) {}
 
 void ContainerStore::reserve(const std::string& handle) {
   const std::lock_guard lock(mutex_);
@@ -88,6 +88,7 @@ std::string ContainerStore::create(ContainerSpec spec) {
   forget.dismiss();
   log::info("container created",
             {{"handle", handle}, {"privileged", container->spec().privileged}, {"ms", milliseconds_since(start)}});
+  events_.follow(handle, dir);
   return handle;
 }
 
@@ -121,14 +122,16 @@ void ContainerStore::destroy(const std::string& handle) {
   ScopeExit give_up([&] { container->destroying = false; });
   count_oom_kills(*container);  // what its cgroup tells is gone with it
   tear_down(*container, Deadline::in(options_.request_timeout));
+  events_.forget(handle);
   release(handle);
   log::info("container destroyed", {{"handle", handle}, {"ms", milliseconds_since(start)}});
 }
 
 void ContainerStore::tear_down(const Container& container, Deadline deadline) {
   bool by_force = false;
+  events_.end_expected(container.handle());
   try {
-    container.shim().destroy(deadline);
+    events_.told(container.handle(), container.shim().destroy(deadline));
   } catch (const Error& e) {
     // No shim, or one that can't: then by force, so that a destroy always ends.
     log::warn("the shim did not destroy its container, using force", {{"handle", container.handle()}, {"error", e.what()}});

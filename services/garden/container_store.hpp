@@ -17,12 +17,13 @@
 #include "services/garden/create_record.hpp"
 #include "services/garden/options.hpp"
 #include "services/garden/runtime.hpp"
+#include "services/garden/shim_events.hpp"
 
 namespace concourse::garden {
 
 class ContainerStore {
  public:
-  ContainerStore(const Options& options, const Runtime& runtime, Network& network);  // all three outlive it
+  ContainerStore(const Options& options, const Runtime& runtime, Network& network, ShimEvents& events);  // all four outlive it
 
   // Finds the containers that live, ends and removes what is left of the others. Before anything else; not thread-safe.
   void recover();
@@ -64,6 +65,7 @@ class ContainerStore {
   const Options& options_;
   const Runtime& runtime_;
   Network& network_;
+  ShimEvents& events_;
   mutable std::mutex mutex_;  // guards containers_; a null container is one in the making
   std::map<std::string, std::shared_ptr<Container>> containers_;
   CreateRecord creations_;

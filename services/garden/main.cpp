@@ -14,6 +14,7 @@
 #include "services/garden/options.hpp"
 #include "services/garden/routes.hpp"
 #include "services/garden/shim_client.hpp"
+#include "services/garden/shim_events.hpp"
 
 int main(int argc, char** argv) {
   using namespace concourse;
@@ -26,7 +27,8 @@ int main(int argc, char** argv) {
 
     garden::Network network(options.network);
     const auto runtime = garden::Runtime::discover(options);
-    garden::ContainerStore store(options, runtime, network);
+    garden::ShimEvents events(ctx.loop());
+    garden::ContainerStore store(options, runtime, network, events);
     store.recover();
     ctx.loop().on_signal(SIGCHLD, "reap shims that have ended", [] { garden::reap_shims(); });
 

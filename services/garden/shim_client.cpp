@@ -110,7 +110,7 @@ void ShimClient::output(const std::string& stream_id, const std::string& stream,
 }
 
 void ShimClient::stop(bool kill, Deadline deadline) const { ask({{"question", wire::kStop}, {"kill", kill}}, "", {}, deadline); }
-void ShimClient::destroy(Deadline deadline) const { ask({{"question", wire::kDestroy}}, "", {}, deadline); }
+Json ShimClient::destroy(Deadline deadline) const { return ask({{"question", wire::kDestroy}}, "", {}, deadline); }
 Json ShimClient::status(Deadline deadline) const { return ask({{"question", wire::kStatus}}, "", {}, deadline); }
 
 UniqueFd ShimClient::init_proc(Deadline deadline) const {

@@ -31,7 +31,8 @@ class ShimClient {
   void output(const std::string& stream_id, const std::string& stream, const UniqueFd& connection, Deadline deadline) const;
 
   void stop(bool kill, Deadline deadline) const;
-  void destroy(Deadline deadline) const;
+  // What has happened in it and isn't logged yet, as the shim's `events`.
+  Json destroy(Deadline deadline) const;
   // Throws Error(unavailable or not_found) when no shim answers.
   Json status(Deadline deadline) const;
   // The /proc directory of the container's init: that process's for ever, whoever gets its number next.

@@ -16,14 +16,14 @@ namespace concourse::shim {
 namespace {
 constexpr auto kRemoveLimit = std::chrono::seconds(60);
 constexpr auto kStopLimit = std::chrono::seconds(20);  // twice what processes get to stop in
-}
+}  // namespace
 
 Container::Container(EventLoop& loop, std::filesystem::path dir)
     : loop_(loop),
       dir_(std::move(dir)),
       config_(protocol::shim::config_from_json(parse_json(os::read_existing_file(protocol::shim::config_path(dir_))))),
       runtime_(config_, dir_),
-      processes_(loop, dir_, config_) {}
+      processes_(loop, dir_, config_, events_) {}
 
 UniqueFd Container::start() {
   const auto deadline = Deadline::in(std::chrono::milliseconds(config_.create_limit_ms));
@@ -59,7 +59,8 @@ UniqueFd Container::start() {
 Json Container::describe() {
   return {{"pid", pid_},
           {"running", processes_.container_running()},
-          {"attached", !processes_.unattended()}, {"oom_kills", processes_.oom_watch().kills()},
+          {"attached", !processes_.unattended()},
+          {"oom_kills", processes_.oom_watch().kills()},
           {"processes", processes_.describe()}};
 }
 

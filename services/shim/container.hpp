@@ -18,6 +18,7 @@ class Container {
   // The /proc directory of the init, borrowed: it stays that process's, whatever becomes of its number.
   const UniqueFd& init_proc() const { return proc_; }
   ProcessTable& processes() { return processes_; }
+  Events& events() { return events_; }
   Json describe();
 
   // Stops the processes (TERM, grace, KILL), ends the init, removes the runtime's record. `done` gets an error text or null.
@@ -31,6 +32,7 @@ class Container {
   const std::filesystem::path dir_;
   const protocol::shim::Config config_;
   OciRuntime runtime_;
+  Events events_;
   ProcessTable processes_;
   pid_t pid_ = -1;
   UniqueFd pidfd_, proc_;  // of the init

@@ -65,7 +65,7 @@ protocol::shim::Config config() {
 // A container's shim without the container.
 class Play {
  public:
-  Play() : table_(loop_, directory(), config()) {
+  Play() : table_(loop_, directory(), config(), events_) {
     auto [ours, theirs] = os::socket_pair(SOCK_SEQPACKET);
     ours_ = std::move(ours);
     inside_ = std::move(theirs);
@@ -218,6 +218,7 @@ class Play {
   std::vector<UniqueFd> outputs_;
   std::deque<Client> clients_;  // others hold references into it
   int stops_ = 0, stopped_ = 0;
+  shim::Events events_;
   shim::ProcessTable table_;
   UniqueFd ours_, inside_;
 };

@@ -25,13 +25,15 @@ constexpr int kKilled = 128 + SIGKILL;
 
 }  // namespace
 
-ProcessTable::ProcessTable(EventLoop& loop, std::filesystem::path container_dir, const wire::Config& config)
+ProcessTable::ProcessTable(EventLoop& loop, std::filesystem::path container_dir, const wire::Config& config, Events& events)
     : loop_(loop),
       dir_(std::move(container_dir)),
       environment_(config.environment),
       owner_(config.owner),
+      events_(events),
       init_(loop),
       oom_watch_(loop, config, [this](const std::string& line) {
+        events_.add("out of memory", {{"kills", oom_watch_.kills()}});
         for (const auto& [token, process] : by_token_) process->note(line);
       }) {}
 
@@ -84,6 +86,7 @@ void ProcessTable::process_spawned(std::uint32_t token) {
   Process& process = *processes_.at(starting.process_id);
   process.started(std::move(starting.streams));
   by_token_[token] = &process;
+  events_.add("process started", {{"process", process.id()}, {"tty", process.tty()}});
   process.attach(std::move(starting.connection), starting.leftover, 201);
   starting.done(nullptr, process.id());
 }
@@ -105,6 +108,7 @@ void ProcessTable::end_process(Process& process, int status) {
     // shim could make forget its end.
     dprintf(STDERR_FILENO, "concourse-shim: %s\n", e.what());
   }
+  events_.add("process ended", {{"process", process.id()}, {"status", status}});
   process.exited(status);
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "services/shim/events.hpp"
 #include "services/shim/oom_watch.hpp"
 #include "services/shim/process.hpp"
 
@@ -25,7 +26,7 @@ class ProcessTable : public InitEvents {
   // Null for success.
   using Done = std::function<void(const Refusal* refusal, const std::string& process_id)>;
 
-  ProcessTable(EventLoop& loop, std::filesystem::path container_dir, const protocol::shim::Config& config);
+  ProcessTable(EventLoop& loop, std::filesystem::path container_dir, const protocol::shim::Config& config, Events& events);
 
   InitChannel& init() { return init_; }
   OomWatch& oom_watch() { return oom_watch_; }
@@ -68,6 +69,7 @@ class ProcessTable : public InitEvents {
   const std::filesystem::path dir_;
   const std::vector<std::string> environment_;
   const std::uint32_t owner_;
+  Events& events_;
   InitChannel init_;
   OomWatch oom_watch_;
   std::map<std::string, std::unique_ptr<Process>> processes_;

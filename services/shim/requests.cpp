@@ -91,13 +91,15 @@ void Requests::dispatch(int fd) {
       processes.stop(bool_field(question, "kill"), [answer] { answer.ok(); });
     } else if (what == wire::kStatus) {
       answer.ok(container_.describe());
+    } else if (what == wire::kEvents) {
+      container_.events().listen(uint_field(question, "after"), [answer](Json told) { answer.ok(std::move(told)); });
     } else if (what == wire::kInit) {
       if (!processes.container_running()) throw Error(ErrorKind::unavailable, "the container has ended");
       answer.ok(Json::object(), {container_.init_proc().get()});
     } else if (what == wire::kDestroy) {
       container_.destroy([this, answer](const std::string* error) {
         if (error != nullptr) return answer.refuse(wire::kOther, *error);
-        answer.ok();
+        answer.ok(container_.events().unconfirmed());
         on_destroyed_();
       });
     } else {
