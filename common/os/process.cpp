@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "common/base/error.hpp"
@@ -72,12 +73,15 @@ Child Child::spawn(const SpawnOptions& options) {
   // Targets are filled from private high copies, so that a source is never overwritten before its turn.
   std::vector<UniqueFd> copies;
   bool stdin_given = false;
+  int first_free = 3;
   for (const auto& [ours, theirs] : options.fds) {
     copies.emplace_back(fcntl(ours, F_DUPFD_CLOEXEC, 100));
     if (!copies.back()) throw SysError("duplicate a descriptor for '" + options.argv.at(0) + "'");
     posix_spawn_file_actions_adddup2(&actions, copies.back().get(), theirs);
     stdin_given |= theirs == 0;
+    first_free = std::max(first_free, theirs + 1);
   }
+  posix_spawn_file_actions_addclosefrom_np(&actions, first_free);  // a library may have forgotten CLOEXEC
   if (!stdin_given) posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   if (!options.working_dir.empty()) posix_spawn_file_actions_addchdir_np(&actions, options.working_dir.c_str());
 

@@ -23,7 +23,7 @@ struct ExitStatus {
 struct SpawnOptions {
   std::vector<std::string> argv;                // argv[0] is the program; looked up in PATH when it has no slash
   std::optional<std::vector<std::string>> env;  // nothing: ours
-  std::vector<std::pair<int, int>> fds;         // {ours, number in the child}; everything else is closed by CLOEXEC
+  std::vector<std::pair<int, int>> fds;         // {ours, number in the child}; everything behind them is closed
   bool new_session = false;                     // setsid(2)
   std::string working_dir;                      // empty: ours
 };

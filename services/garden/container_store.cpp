@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <future>
+
 #include "common/base/scope_exit.hpp"
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
@@ -76,7 +78,9 @@ std::string ContainerStore::create(ContainerSpec spec) {
     step("record", [&] { os::replace_file(created_path(dir), ""); });
   } catch (const Error& e) {
     remove_remains(handle);
-    network_.disconnect(container != nullptr ? container->network() : network);
+    if (container != nullptr) network = container->network();
+    network_.disconnect(network);
+    network_.give_back(network);
     creations_.failed(e.what());
     throw with_context("create container", e);
   }
@@ -122,6 +126,7 @@ void ContainerStore::destroy(const std::string& handle) {
   ScopeExit give_up([&] { container->destroying = false; });
   count_oom_kills(*container);  // what its cgroup tells is gone with it
   tear_down(*container, Deadline::in(options_.request_timeout));
+  network_.give_back(container->network());
   events_.forget(handle);
   release(handle);
   log::info("container destroyed", {{"handle", handle}, {"ms", milliseconds_since(start)}});
@@ -130,6 +135,8 @@ void ContainerStore::destroy(const std::string& handle) {
 void ContainerStore::tear_down(const Container& container, Deadline deadline) {
   bool by_force = false;
   events_.end_expected(container.handle());
+  // Before its network namespace ends, and beside it: the kernel takes namespaces down under the same lock, ten milliseconds long.
+  auto network = std::async(std::launch::async, [&] { network_.disconnect(container.network()); });
   try {
     events_.told(container.handle(), container.shim().destroy(deadline));
   } catch (const Error& e) {
@@ -137,10 +144,12 @@ void ContainerStore::tear_down(const Container& container, Deadline deadline) {
     log::warn("the shim did not destroy its container, using force", {{"handle", container.handle()}, {"error", e.what()}});
     by_force = true;
   }
-  step("network", [&] { network_.disconnect(container.network()); });
+  if (!by_force) {
+    container.shim().kill(deadline);
+    unmount_etc_directory(etc_path(container.dir()));
+  }
+  step("network", [&] { network.get(); });
   if (by_force) return remove_remains(container.handle());
-  container.shim().kill(deadline);
-  unmount_etc_directory(etc_path(container.dir()));
   os::remove_tree(container.dir());
 }
 

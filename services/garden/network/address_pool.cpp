@@ -79,7 +79,8 @@ std::uint32_t AddressPool::take(const std::string& wanted) {
   const std::lock_guard lock(mutex_);
   if (address != subnet.base) {
     if (address == subnet.base + 1 || address == last)
-      throw Error(ErrorKind::invalid, "network '" + wanted + "': the first and the last address of a subnet are not for containers");
+      throw Error(ErrorKind::invalid,
+                  "network '" + wanted + "': the first and the last address of a subnet are not for containers");
     if (!free_for_asking(address)) throw Error(ErrorKind::conflict, "network '" + wanted + "': the address is taken");
     taken_.insert(address);
     return address;

@@ -3,7 +3,6 @@
 #include <nftables/libnftables.h>
 
 #include <cstdio>
-#include <memory>
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
@@ -123,15 +122,20 @@ void Firewall::forget(const ContainerRules& container) {
   if (!commands.empty()) run(commands, "forget the rules of " + ipv4_text(container.address));
 }
 
+void Firewall::Free::operator()(nft_ctx* context) const { nft_ctx_free(context); }
+
 void Firewall::run(const std::string& commands, const std::string& what) {
   const std::lock_guard lock(mutex_);
-  const std::unique_ptr<nft_ctx, decltype(&nft_ctx_free)> context(nft_ctx_new(NFT_CTX_DEFAULT), nft_ctx_free);
-  if (!context) throw Error(ErrorKind::internal, what + ": out of memory");
-  nft_ctx_buffer_error(context.get());
-  nft_ctx_buffer_output(context.get());
-  if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) == 0) return;
-  const auto* text = nft_ctx_get_error_buffer(context.get());
+  if (!context_) {
+    context_.reset(nft_ctx_new(NFT_CTX_DEFAULT));
+    if (!context_) throw Error(ErrorKind::internal, what + ": out of memory");
+    nft_ctx_buffer_error(context_.get());
+    nft_ctx_buffer_output(context_.get());
+  }
+  if (nft_run_cmd_from_buffer(context_.get(), commands.c_str()) == 0) return;
+  const auto* text = nft_ctx_get_error_buffer(context_.get());
   const auto lines = split(trim(text != nullptr ? text : ""), '\n');
+  context_.reset();  // with what it believes to know of the rules
   throw Error(ErrorKind::internal, what + ": " + (lines.empty() ? "nftables refused" : lines.front()));
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -13,6 +14,8 @@
 
 #include "services/garden/network/address_pool.hpp"
 #include "services/garden/network/rules.hpp"
+
+struct nft_ctx;  // libnftables
 
 namespace concourse::garden {
 
@@ -52,8 +55,14 @@ class Firewall {
  private:
   void run(const std::string& commands, const std::string& what);
 
+  struct Free {
+    void operator()(nft_ctx* context) const;
+  };
+
   const std::string name_;
   std::mutex mutex_;  // libnftables isn't made for several threads
+  // Kept, because the kernel lets whoever closes the socket of a change wait for what the change has freed: some milliseconds.
+  std::unique_ptr<nft_ctx, Free> context_;
 };
 
 }  // namespace concourse::garden

@@ -101,6 +101,9 @@ void Network::disconnect(const ContainerNetwork& container) {
   Netlink netlink;
   netlink.delete_link(link_name(container.address));
   firewall_.forget(rules_of(container));
+}
+
+void Network::give_back(const ContainerNetwork& container) {
   for (const auto& mapping : container.ports) ports_.give_back(mapping.host_port);
   pool_.give_back(container.address);
 }

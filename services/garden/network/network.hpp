@@ -53,8 +53,10 @@ class Network {
 
   // Connects the namespace. On an error nothing of it is left but the address, which the caller gives back.
   void connect(const ContainerNetwork& container, int netns);
-  // Undoes all of it; whatever is missing already is fine.
+  // Undoes all of it; whatever is missing already is fine. The address and the ports stay taken, so that it can be called again.
   void disconnect(const ContainerNetwork& container);
+  // Nothing of it is left: its address and ports may be another's. Once.
+  void give_back(const ContainerNetwork& container);
 
   // Makes `wanted` true; a host port of 0 is one of the pool's, a container port of 0 the same as the host's.
   PortMapping map_port(std::uint32_t address, PortMapping wanted);
