@@ -19,7 +19,8 @@
 namespace concourse::daemon {
 
 namespace {
-constexpr int kMaxArenas = 4;
+// malloc_trim(3) gives the end of the first pool back and of no other: with several, a service keeps what a busy time took.
+constexpr int kMaxArenas = 1;
 }
 
 Context::Context(std::string name, std::string program, std::vector<std::string> arguments)
@@ -130,7 +131,7 @@ int run(const std::string& name, int argc, char** argv, const std::function<void
   for (const int number : {SIGTERM, SIGINT, SIGCHLD, SIGUSR1, SIGUSR2, SIGHUP}) sigaddset(&set, number);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  mallopt(M_ARENA_MAX, kMaxArenas);  // memory that threads have used comes back to a few pools, not to one a thread
+  mallopt(M_ARENA_MAX, kMaxArenas);
   umask(022);
   try {
     Context context(name, argv[0], std::vector<std::string>(argv + 1, argv + argc));
