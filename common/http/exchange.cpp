@@ -83,6 +83,8 @@ class Exchange::Library : public httplib::Server {
     Reply reply;
     bool handled = false;
     bool broken_off = false;
+    Latency* latency = nullptr;  // of the route, once one was found
+    Clock::time_point started;
   };
   static thread_local Call* current_;
 
@@ -109,7 +111,8 @@ class Exchange::Library : public httplib::Server {
       std::uint64_t length = 0;
       const auto framing = framing_of(request.headers_, length);
       request.reader_.emplace(*call.stream, framing, length);
-      route(request, call.reply);
+      route(call);
+      if (!call.reply.hijack_) count(call, false);
     } catch (const Error& e) {
       fail(call, e);
     } catch (const std::exception& e) {
@@ -124,11 +127,14 @@ class Exchange::Library : public httplib::Server {
   }
 
   void fail(Call& call, const Error& e) {
+    count(call, is_failure(e));
     call.reply = Reply{};
     on_error_(e, call.request, call.reply);
   }
 
-  void route(Request& request, Reply& reply) {
+  void route(Call& call) {
+    Request& request = call.request;
+    Reply& reply = call.reply;
     const auto target = split_target(request.target);
     request.query = target.query;
     std::vector<std::string> allowed;
@@ -137,7 +143,9 @@ class Exchange::Library : public httplib::Server {
       if (!match(candidate.pattern, target.path, request.captures)) continue;
       if (candidate.method == request.method || candidate.method == "*") {
         request.route = candidate.pattern;
-        return timed(latencies_[i], [&] { candidate.handler(request, reply); });
+        call.latency = &latencies_[i];
+        call.started = Clock::now();
+        return candidate.handler(request, reply);
       }
       allowed.push_back(candidate.method);
     }
@@ -148,15 +156,11 @@ class Exchange::Library : public httplib::Server {
     if (!allowed.empty()) reply.headers.emplace_back("Allow", join(allowed, ", "));
   }
 
-  static void timed(Latency& latency, const std::function<void()>& handle) {
-    const auto start = Clock::now();
-    try {
-      handle();
-    } catch (...) {
-      latency.add(Clock::now() - start, true);
-      throw;
-    }
-    latency.add(Clock::now() - start, false);
+  // Clients ask all the time whether something is there: that it isn't is an answer.
+  static bool is_failure(const Error& e) { return e.kind() != ErrorKind::not_found; }
+
+  static void count(const Call& call, bool failed) {
+    if (call.latency != nullptr) call.latency->add(Clock::now() - call.started, failed);
   }
 
   void stream_out(Call& call) {
@@ -179,8 +183,13 @@ class Exchange::Library : public httplib::Server {
   void hand_over(Call& call, UniqueFd fd, std::string leftover) {
     try {
       call.reply.hijack_(std::move(fd), std::move(leftover));
+      count(call, false);
     } catch (const std::exception& e) {
-      log::error("connection hand-over failed", {{"target", call.target}, {"error", e.what()}});
+      const auto* error = dynamic_cast<const Error*>(&e);
+      const bool failed = error == nullptr || is_failure(*error);
+      count(call, failed);
+      log::write(failed ? log::Level::error : log::Level::debug, "request refused on a connection handed over",
+                 {{"method", call.request.method}, {"target", call.target}, {"error", e.what()}});
     }
   }
 

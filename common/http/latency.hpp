@@ -1,4 +1,5 @@
-// How often each route was asked, how long its handler took, how often it failed. Any thread.
+// How often a route was asked, how long its handler took (and who took over its connection), how often it failed, which an answer
+// that something isn't there isn't. Any thread.
 #pragma once
 
 #include <array>

@@ -100,7 +100,8 @@ class Reply {
   void stream(std::function<void(ChunkWriter&)> produce) { stream_ = std::move(produce); }
 
   // Nothing is sent: `take` gets the connection with what the client sent behind its request, and answers as it likes.
-  // Close it without shutdown(2) if another process holds it too.
+  // Close it without shutdown(2) if another process holds it too. `take` returns when the answer has begun; what it throws
+  // is counted and logged, but nobody hears it.
   void hijack(std::function<void(UniqueFd connection, std::string leftover)> take) { hijack_ = std::move(take); }
 
  private:

@@ -65,6 +65,15 @@ std::vector<http::Route> echo_routes() {
            CHECK(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) > 0);
          });
        }},
+      {"POST", "/slow",
+       [](http::Request&, http::Reply& r) {
+         r.hijack([](UniqueFd fd, const std::string&) {
+           CHECK_FALSE(os::wait_for(fd.get(), POLLIN, Deadline::in(std::chrono::milliseconds(30))));
+           throw Error(ErrorKind::internal, "too slow");
+         });
+       }},
+      {"GET", "/none", [](http::Request&, http::Reply&) { throw Error(ErrorKind::not_found, "no such thing"); }},
+      {"GET", "/wrong", [](http::Request&, http::Reply&) { throw Error(ErrorKind::invalid, "bad thing"); }},
   };
 }
 
@@ -141,6 +150,28 @@ TEST_CASE("http: a hijacked connection carries nothing but what its new owner wr
   const auto fd = f.connect();
   f.send(fd, "POST /hijack HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi{\"early\":1}");
   CHECK(f.receive(fd) == "raw:hi|{\"early\":1}");
+}
+
+TEST_CASE("http: routes are counted and timed up to their answer, and what isn't there is no failure") {
+  Fixture f(echo_routes());
+  for (const char* target : {"/things/a", "/things/b", "/none", "/wrong", "/nowhere"})
+    http::call({f.path}, "GET", target, std::chrono::seconds(5));
+  for (const char* target : {"/hijack", "/slow"}) {
+    const auto fd = f.connect();
+    f.send(fd, std::string("POST ") + target + " HTTP/1.1\r\nContent-Length: 0\r\n\r\n");
+    f.receive(fd);
+  }
+  CHECK(f.server.stop(Deadline::in(std::chrono::seconds(5))));  // a connection ends before its request has been counted
+
+  const auto all = f.server.statistics();
+  const auto counted = [&](const char* route) { return std::pair(all.at(route).at("count"), all.at(route).at("failed")); };
+  CHECK(counted("GET /things/:name") == std::pair<Json, Json>(2, 0));
+  CHECK(counted("GET /none") == std::pair<Json, Json>(1, 0));
+  CHECK(counted("GET /wrong") == std::pair<Json, Json>(1, 1));
+  CHECK(counted("POST /hijack") == std::pair<Json, Json>(1, 0));
+  CHECK(counted("POST /slow") == std::pair<Json, Json>(1, 1));
+  CHECK(all.at("POST /slow").at("seconds").get<double>() >= 0.03);
+  CHECK_FALSE(all.contains("GET /nowhere"));
 }
 
 TEST_CASE("http: a client that opens many connections and sends nothing doesn't stop others") {

@@ -28,18 +28,22 @@ Json object_of(Request& request) {
 
 void done(Reply& reply) { reply.json("{}"); }
 
-// Gives the client's connection to the shim; if that refuses, answers on it ourselves.
+// Gives the client's connection to the shim; if that refuses, answers on it ourselves and lets the server count the failure.
 void hand_over(Reply& reply, std::function<void(const UniqueFd&, const std::string&)> give) {
   reply.hijack([give = std::move(give)](UniqueFd connection, const std::string& leftover) {
-    std::string refusal;
+    const auto refuse = [&](const Error& e) {
+      const auto refusal = raw_response(e);
+      (void)!::send(connection.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL);
+    };
     try {
-      return give(connection, leftover);
+      give(connection, leftover);
     } catch (const Error& e) {
-      refusal = raw_response(e);
+      refuse(e);
+      throw;
     } catch (const std::exception& e) {
-      refusal = raw_response(Error(ErrorKind::internal, e.what()));
+      refuse(Error(ErrorKind::internal, e.what()));
+      throw;
     }
-    (void)!::send(connection.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL);
   });
 }
 
@@ -137,9 +141,7 @@ class Handlers {
     done(reply);
   }
 
-  void stream_out(Request& request, Reply& reply) const {
-    garden::stream_out(container(request), files(request, "source"), reply);
-  }
+  void stream_out(Request& request, Reply& reply) const { garden::stream_out(container(request), files(request, "source"), reply); }
 
   void grace_time(Request& request, Reply& reply) const {
     const Json value = body_of(request);
@@ -177,9 +179,7 @@ class Handlers {
             api_.options.request_timeout};
   }
 
-  Json metrics_of(const Container& c) const {
-    return container_metrics(c, api_.runtime.cgroup(c.handle()));
-  }
+  Json metrics_of(const Container& c) const { return container_metrics(c, api_.runtime.cgroup(c.handle())); }
 
   // One answer for each of the query's handles, an error for those that have none.
   void bulk(Request& request, Reply& reply, const char* key, const Json& empty, const std::function<Json(Container&)>& read) const {

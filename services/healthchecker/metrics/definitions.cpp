@@ -24,7 +24,8 @@ const std::vector<Definition>& definitions() {
       {"concourse_worker_request_seconds", "histogram", "service, request",
        "Time until the answer to a request begins, by route: POST /containers creates, POST /containers/:handle/processes runs, "
        "DELETE /containers/:handle destroys"},
-      {"concourse_worker_requests_failed_total", "counter", "service, request", "Requests that were refused or failed, by route"},
+      {"concourse_worker_requests_failed_total", "counter", "service, request",
+       "Requests that were refused or failed, by route; the answer that something isn't there is no failure"},
       {"concourse_worker_registered", "gauge", "",
        "Whether the worker is registered with the cluster, also while it lands or retires"},
       {"concourse_worker_draining", "gauge", "", "Whether the worker lands or retires"},

@@ -37,6 +37,9 @@ def test_a_worker_with_a_build_tells_what_it_does(worker, hub):
         artifact = build.get("image", "busybox", {"mirror_self": True}).artifact
         step = build.start("task", "task", artifact, ["sh", "-c", "echo up; exec sleep 600"])
         step.wait_for(b"up")
+        processes = f"/containers/{build.container('task')}/processes"
+        assert worker.garden.request("POST", processes, {"path": "true", "user": "nobody-such"}).status == 500
+        assert worker.garden.request("GET", f"{processes}/unknown").status == 404
         samples = scrape(worker)
         build.abort()
     for service in ("supervisor", "garden", "baggageclaim", "beacon", "healthcheck"):
@@ -56,6 +59,10 @@ def test_a_worker_with_a_build_tells_what_it_does(worker, hub):
     assert value(samples, "request_seconds_bucket", **creates, le="+Inf") == 2
     assert 0 < value(samples, "request_seconds_sum", **creates) < 60
     assert value(samples, "requests_failed_total", **creates) == 0
+    runs = {"service": "garden", "request": "POST /containers/:handle/processes"}
+    assert value(samples, "request_seconds_count", **runs) == 3 and value(samples, "requests_failed_total", **runs) == 1
+    attaches = {"service": "garden", "request": "GET /containers/:handle/processes/:pid"}
+    assert value(samples, "request_seconds_count", **attaches) >= 1 and value(samples, "requests_failed_total", **attaches) == 0
     assert 0 < value(samples, "disk_bytes", state="free") < value(samples, "disk_bytes", state="size")
     assert value(samples, "tunnel_bytes_total", direction="to_services") > 0
     assert value(samples, "service_restarts_total", service="garden") == 0
