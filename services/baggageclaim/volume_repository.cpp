@@ -121,7 +121,7 @@ VolumeDir VolumeRepository::fill(const VolumeDir& volume, const VolumeRequest& r
   record.made_privileged = request.privileged;
   record.made_properties = request.properties;
   write_format(volume, record);
-  const auto live = filesystem_.move(volume, Stage::live);
+  auto live = filesystem_.move(volume, Stage::live);  // not const: it is moved out
   if (copies) syncer_.release(volume.handle);
   return live;
 }

@@ -57,7 +57,7 @@ void add_requests(Page& page, const std::string& service, const Json* http) {
   if (http == nullptr || !http->is_object()) return;
   const std::vector<double> bounds(http::Latency::kBounds.begin(), http::Latency::kBounds.end());
   for (const auto& [request, seen] : http->items()) {
-    const auto value = [&](const char* key) {
+    const auto value = [&seen = seen](const char* key) {
       const auto* found = seen.is_object() ? find_field(seen, key) : nullptr;
       return found != nullptr && found->is_number() ? found->get<double>() : 0;
     };
