@@ -78,7 +78,15 @@ std::string document() {
       "its "
       "disk's work. `concourse_worker_disk_bytes` says how full the disk is; `concourse-workerctl volumes du` walks when a person "
       "asks which volume it is.\n\n"
-      "Alert rules are in `deploy/prometheus/`, a dashboard in `deploy/grafana/`.\n\n"
+      "Alert rules are in `deploy/prometheus/`, a dashboard in `deploy/grafana/`; tests/system/test_prometheus.py holds both "
+      "against a "
+      "real Prometheus.\n\n"
+      "![Every panel of the dashboard, a quarter of an hour of one worker](dashboard.png)\n\n"
+      "Not a screenshot of Grafana: a script drew the dashboard's panels from their own queries, asked of a Prometheus (a scrape "
+      "every "
+      "five seconds) that watched one worker with builds. Garden, BaggageClaim and the beacon were killed once each, and the TSA "
+      "was "
+      "away for a while.\n\n"
       "| metric | type | labels | what |\n|---|---|---|---|\n";
   for (const auto& metric : definitions())
     text += "| `" + std::string(metric.name) + "` | " + std::string(metric.type) + " | " + std::string(metric.labels) + " | " +
