@@ -53,7 +53,7 @@ Beacon::Beacon(EventLoop& loop, const Options& options, std::function<void(int)>
     log::info("going on with a drain that was under way", {{"state", word_of(drain_.drain)}, {"seconds", drained_seconds()}});
   begin_sweeps();
   tick_timer_ = loop_.every(std::chrono::seconds(1), [this] { tick(); });
-  if (draining()) wish_.emplace().verb = verb_of(drain_.drain);
+  if (draining()) wish_ = Wish{.verb = verb_of(drain_.drain)};
   connect();
 }
 
@@ -226,7 +226,7 @@ void Beacon::take_back() {
   if (wanted.drain == drain_.drain) return;
   if (wanted.drain == Drain::none) return resume();
   drain_ = wanted;
-  wish_.emplace().verb = verb_of(wanted.drain);
+  wish_ = Wish{.verb = verb_of(wanted.drain)};
   send_wish();
 }
 

@@ -57,7 +57,7 @@ void ContainerStore::release(const std::string& handle) {
 
 std::string ContainerStore::create(ContainerSpec spec) {
   const auto start = Clock::now();
-  const auto handle = spec.handle;
+  auto handle = spec.handle;
   check_directory(spec.rootfs, "rootfs");
   for (const auto& mount : spec.bind_mounts) check_directory(mount.source, "bind mount source");
   check_rootfs(spec);
