@@ -35,7 +35,7 @@ void Context::checked(const config::Values& values) const {
 }
 
 void Context::start(std::string_view source, const config::Values& values, const std::filesystem::path& control_path) {
-  const auto format = values.text("log-format");
+  const auto& format = values.text("log-format");
   log::start(source, log::parse_level(values.text("log-level")),
              format == "json"   ? log::Format::json
              : format == "text" ? log::Format::text
@@ -90,7 +90,7 @@ void Context::stopping() {
 
 void Context::status_line(const std::string& text) { notify("STATUS=" + text); }
 
-void Context::serve(std::function<void()> on_stop) {
+void Context::serve(const std::function<void()>& on_stop) {
   const auto stop = [this, on_stop] {
     if (stopping_ || !on_stop) return finish(exit_status_);
     stopping_ = true;

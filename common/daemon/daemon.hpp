@@ -52,7 +52,7 @@ class Context {
 
   // Runs the loop until TERM, INT or finish(). TERM and INT call `on_stop` once; it must call finish(), now or later.
   // A second TERM or INT finishes at once.
-  void serve(std::function<void()> on_stop = nullptr);
+  void serve(const std::function<void()>& on_stop = nullptr);
   void finish(int exit_status = 0);
   int exit_status() const { return exit_status_; }
 

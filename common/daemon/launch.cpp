@@ -64,7 +64,8 @@ struct Prepared {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   if (::setsid() < 0) give_up();
   if (::chdir("/") != 0) give_up();
-  const int null = ::open("/dev/null", O_RDONLY);
+  // Without CLOEXEC: it may be 0 already.
+  const int null = ::open("/dev/null", O_RDONLY);  // NOLINT(android-cloexec-open)
   if (null < 0 || ::dup2(null, 0) < 0) give_up();
   int next = kFirstListener;
   for (const auto& source : p.sources)

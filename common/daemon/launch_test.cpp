@@ -39,7 +39,8 @@ TEST_CASE("launch: the child finds its sockets by LISTEN_*, with its own pid") {
 }
 
 TEST_CASE("launch: the child has a session of its own, no stdin, and none of our descriptors") {
-  const UniqueFd leaky(::dup(0));  // without CLOEXEC, as a careless parent would leave it
+  // Without CLOEXEC, as a careless parent would leave it.
+  const UniqueFd leaky(::dup(0));  // NOLINT(android-cloexec-dup)
   CHECK(output_of("read line || echo none >&3") == "none\n");
   CHECK(output_of("ls /proc/self/fd | wc -l >&3", {"PATH=/usr/bin:/bin"}) == "5\n");  // 0-3 and the directory
   CHECK(output_of("cut -d' ' -f6 /proc/$$/stat >&3; echo $$ >&3", {"PATH=/usr/bin:/bin"}).size() > 0);

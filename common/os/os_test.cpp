@@ -65,7 +65,7 @@ TEST_CASE("unix socket: a path longer than sun_path works, and frames carry desc
   CHECK((st.st_mode & 0777) == 0600);
 
   const auto client = os::connect_unix(deep / "s.sock", Deadline::in(kSoon));
-  const UniqueFd server(::accept(listener.get(), nullptr, nullptr));
+  const UniqueFd server(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
   auto [left, right] = os::socket_pair(SOCK_STREAM);
   const std::string body(300000, 'b');
   std::string got;
