@@ -9,7 +9,7 @@ from hub.hub import Hub
 from hub.thread import LoopThread
 from hub.web.intercept import intercept
 
-STEP = 120.0  # seconds a step may take
+STEP = 4 * PATIENCE  # seconds a step may take
 
 
 class TestHub:

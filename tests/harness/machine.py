@@ -1,17 +1,11 @@
-"""A Debian with a systemd of its own, booted by systemd-nspawn from a tree that isn't changed (tests/debian-tree)."""
+"""A machine with a systemd of its own and a worker installed: commands in it, and its units."""
 
-import contextlib
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
+from harness.garden import GardenClient
 from harness.wait import PATIENCE, wait_until
 
-BOOT = 60.0  # seconds
-# The tree's controllers are mounted read-only by nspawn on cgroup v1; a worker's machine has them writable.
-INIT = """for mount in $(awk '$3 ~ /^cgroup/ || $2 == "/sys/fs/cgroup" {print $2}' /proc/self/mounts); do mount -o remount,bind,rw "$mount"; done
-exec /lib/systemd/systemd"""
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
 
 
@@ -20,77 +14,24 @@ class CommandFailed(AssertionError):
 
 
 class Machine:
-    """Shares the network of whoever boots it, nothing else; `work` (a directory on a real disk) is /var/lib/concourse-worker in it."""
+    """The one that the tests run on, which must be there for them alone (tests/vm). `root` is where its files are seen."""
 
-    def __init__(self, tree, directory, work):
-        self.root = Path(directory) / "root"
-        self._layers = Path(directory) / "layers"
-        self._tree, self._work = Path(tree), Path(work)
-        self._log = Path(directory) / "console.log"
-        self._nspawn = None
-        self._leader = None
+    root = Path("/")
 
     def __enter__(self):
-        self._had_run_systemd, self._cgroups_before = Path("/run/systemd").exists(), _cgroups()
-        for path in (self.root, self._layers / "upper", self._layers / "work"):
-            path.mkdir(parents=True)
-        subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
-                        f"lowerdir={self._tree},upperdir={self._layers}/upper,workdir={self._layers}/work", self.root], check=True)
-        try:
-            self._boot()
-        except BaseException:
-            self._end()
-            raise
         return self
 
     def __exit__(self, *_):
-        try:
-            self.run("systemctl", "poweroff", check=False)
-            self._nspawn.wait(BOOT)
-        finally:
-            self._end()
-
-    def _boot(self):
-        command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--capability=all", "--console=pipe", "--kill-signal=SIGRTMIN+3",
-                   "--system-call-filter=add_key keyctl bpf", f"--machine=cw-test-{os.getpid()}", f"--bind={self._work}:/var/lib/concourse-worker",
-                   "--resolv-conf=off", f"--directory={self.root}", "/bin/sh", "-c", INIT]
-        with self._log.open("wb") as log:
-            # /proc and /sys as on a machine: containers must be able to mount their own.
-            self._nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=os.environ | {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1"})
-        wait_until(self._has_booted, lambda: f"the machine to boot; its console: {self._log.read_text()[-2000:]}", BOOT)
-
-    def _has_booted(self):
-        if self._nspawn.poll() is not None:
-            raise AssertionError(f"systemd-nspawn ended with status {self._nspawn.returncode}: {self._log.read_text()[-2000:]}")
-        children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split()
-        if not children:
-            return False
-        self._leader = children[0]
-        return self.run("systemctl", "is-system-running", check=False).stdout.strip() in ("running", "degraded")
-
-    def _end(self):
-        if self._nspawn is not None and self._nspawn.poll() is None:
-            self._nspawn.kill()
-            self._nspawn.wait()
-        subprocess.run(["umount", "-l", self.root], check=False)
-        shutil.rmtree(self._layers, ignore_errors=True)
-        if not self._had_run_systemd:
-            shutil.rmtree("/run/systemd", ignore_errors=True)
-        # nspawn's cgroups and those of the machine's systemd. What has the worker's name in it is for the tests to find.
-        for folder in sorted(_cgroups() - self._cgroups_before, reverse=True):
-            if "concourse" not in folder:
-                with contextlib.suppress(OSError):
-                    os.rmdir(folder)
+        pass
 
     def _inside(self, words):
-        return ["nsenter", f"--target={self._leader}", "--all", "--root", "--wdns=/", "--", *map(str, words)]
+        return [*map(str, words)]
 
     def start(self, *words):
         """A command in the machine that isn't waited for."""
         return subprocess.Popen(self._inside(words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
 
-    def run(self, *words, check=True, timeout=120):
+    def run(self, *words, check=True, timeout=4 * PATIENCE):
         """A command in the machine, as root; its output as text."""
         done = subprocess.run(self._inside(words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, env=ENVIRONMENT, check=False)
         if check and done.returncode != 0:
@@ -104,6 +45,14 @@ class Machine:
         target = self.root / str(path).lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
+
+    def garden(self):
+        """A client of the worker's Garden."""
+        return GardenClient(f"unix:{self._seen('/run/concourse-worker/garden.sock')}")
+
+    def _seen(self, path):
+        """Where the tests see a path of the machine, also one on a mount of its own."""
+        return path
 
     # Units.
 
@@ -125,7 +74,3 @@ class Machine:
     def journal(self, *units, lines=40):
         words = [word for unit in units for word in ("-u", unit)]
         return self.run("journalctl", "--no-pager", "-o", "cat", "-n", str(lines), *words, check=False).stdout
-
-
-def _cgroups():
-    return {folder for folder, _, _ in os.walk("/sys/fs/cgroup")}

@@ -1,4 +1,5 @@
-"""One booted machine for all tests of this level, with the package installed. What fails shows the machine's journal."""
+"""One machine for all tests of this level, with the package installed: booted for them, or, with CONCOURSE_TEST_THIS_MACHINE=1 in the
+environment, the one they run on (tests/vm). What fails shows the machine's journal."""
 
 import os
 import shutil
@@ -10,8 +11,11 @@ import pytest
 from harness.hub import TestHub
 from harness.install import REPOSITORY
 from harness.machine import Machine
+from harness.nspawn import BootedMachine
 from harness.wait import wait_until
 from installed import NAME, SERVICES, TARGET, configure
+
+THIS_MACHINE = os.environ.get("CONCOURSE_TEST_THIS_MACHINE", "") not in ("", "0")
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +30,13 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if report.failed and "machine" in getattr(item, "funcargs", {}):
         report.sections.append(("journal of the machine", item.funcargs["machine"].journal(lines=80)))
+
+
+@pytest.fixture(scope="session")
+def own_machine(request):
+    """The tests change the machine: it must be one of their own."""
+    if not THIS_MACHINE:
+        request.getfixturevalue("sandboxed")
 
 
 @pytest.fixture(scope="session")
@@ -59,16 +70,20 @@ def place(disk):
 
 
 @pytest.fixture(scope="session")
-def hub(sandboxed, place, resource_types):
+def hub(own_machine, place, resource_types):
     with TestHub(place / "hub", resource_types) as hub:
         yield hub
 
 
 @pytest.fixture(scope="session")
-def machine(sandboxed, tree, package, place, hub):
-    """Booted, the package installed and configured for the hub, nothing started."""
-    (place / "work").mkdir()
-    with Machine(tree, place, place / "work") as machine:
+def machine(request, own_machine, package, place, hub):
+    """The package installed and configured for the hub, nothing started."""
+    if THIS_MACHINE:
+        machine = Machine()
+    else:
+        (place / "work").mkdir()
+        machine = BootedMachine(request.getfixturevalue("tree"), place, place / "work")
+    with machine:
         shutil.copy(package, machine.root / "root/worker.deb")
         machine.install_log = machine.output("dpkg", "-i", "/root/worker.deb")
         machine.settings = (machine.root / "etc/concourse/worker.env").read_text()
