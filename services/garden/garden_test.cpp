@@ -6,6 +6,7 @@
 #include "common/base/strings.hpp"
 #include "common/os/file.hpp"
 #include "common/testing/temp_dir.hpp"
+#include "services/garden/cgroup_parent.hpp"
 #include "services/garden/container_spec.hpp"
 #include "services/garden/errors.hpp"
 #include "services/garden/garden_config.hpp"
@@ -118,4 +119,14 @@ TEST_CASE("garden config: section [server], repeated flags, comments; a bad line
   CHECK(flags.at("mtu") == std::vector<std::string>{"1400"});
   CHECK_FALSE(flags.contains("x"));
   CHECK_THROWS_WITH_AS(parse_garden_config("[server]\nmtu\n", "f.ini"), "'f.ini' line 2: expected flag = value", Error);
+}
+
+TEST_CASE("cgroup parent: in the slice of Garden's unit with cgroup v2, else below the root") {
+  const std::string slice = "/concourse.slice/concourse-worker.slice";
+  const std::string own = "1:name=systemd:/a/b\n0::" + slice + "/concourse-garden.service\n";
+  CHECK(cgroup_parent(0x1a, true, own) == slice + "/concourse-0000001a");
+  CHECK(cgroup_parent(0x1a, false, own) == "/concourse-0000001a");
+  CHECK(cgroup_parent(0x1a, true, "0::/concourse-garden.service\n") == "/concourse-0000001a");
+  for (const char* other : {"0::/system.slice/concourse.service\n", "0::/\n", "1:memory:/a/concourse-garden.service\n", ""})
+    CHECK(cgroup_parent(0x1a, true, other) == "/concourse-0000001a");
 }

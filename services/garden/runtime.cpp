@@ -10,6 +10,7 @@
 #include "common/daemon/log.hpp"
 #include "common/os/file.hpp"
 #include "common/os/process.hpp"
+#include "services/garden/cgroup_parent.hpp"
 #include "services/garden/probe.hpp"
 
 namespace concourse::garden {
@@ -27,12 +28,6 @@ std::string find_program(const std::string& name, const std::string& first_direc
     if (::access(path.c_str(), X_OK) == 0) return path.string();
   }
   return "";
-}
-
-std::string cgroup_parent(const Paths& paths) {
-  char text[32];
-  std::snprintf(text, sizeof text, "/concourse-%08x", paths.worker_id());
-  return text;
 }
 
 // A container keeps the init it was made with, whatever an upgrade puts in its place, and no container can write to the
@@ -67,7 +62,8 @@ Runtime Runtime::discover(const Options& options) {
   r.machine = Machine::discover();
   r.machine.privileged_mode = options.privileged_mode;
   r.machine.init = keep_init(options);
-  r.machine.cgroup_parent = cgroup_parent(options.paths);
+  r.machine.cgroup_parent =
+      cgroup_parent(options.paths.worker_id(), r.machine.unified_cgroups, os::read_file("/proc/self/cgroup").value_or(""));
 
   for (const auto& dir : {options.paths.work_dir, options.paths.runtime_dir}) check_reachable(dir);
 
@@ -83,7 +79,7 @@ Runtime Runtime::discover(const Options& options) {
     r.state_dir = options.paths.oci();
     try {
       probe(options, r);
-      log::info("OCI runtime chosen", {{"path", r.program}, {"passed_over", problems}});
+      log::info("OCI runtime chosen", {{"path", r.program}, {"passed_over", problems}, {"cgroups", r.machine.cgroup_parent}});
       return r;
     } catch (const Error& e) {
       problems.emplace_back(e.what());

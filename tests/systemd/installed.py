@@ -7,6 +7,7 @@ from pathlib import Path
 TARGET = "concourse-worker.target"
 SERVICES = ["concourse-garden", "concourse-baggageclaim", "concourse-beacon", "concourse-healthcheck"]
 SOCKETS = ["concourse-garden.socket", "concourse-baggageclaim.socket", *(f"{service}-control.socket" for service in SERVICES)]
+SLICE = "concourse-worker.slice"
 NAME = "machine"
 LINES = 400  # every 10 ms: four seconds
 NUMBERS = "i=0; while [ $i -lt %d ]; do echo line $i; i=$((i+1)); sleep 0.01; done"
@@ -55,7 +56,8 @@ def mounts_in(machine):
 
 
 def cgroups_in(machine):
-    """Cgroups of containers, and those of units in which something runs, in every hierarchy. Empty ones of units are systemd's to remove."""
-    found = machine.output("find", "/sys/fs/cgroup", "-type", "d", "-path", "*concourse*").splitlines()
+    """Cgroups of containers and their parents, and those of units in which something runs, in every hierarchy. Empty ones of units are
+    systemd's to remove."""
+    found = machine.output("find", "/sys/fs/cgroup", "-type", "d", "-regex", ".*/concourse-[0-9a-f]+\\(/.*\\)?").splitlines()
     busy = machine.output("sh", "-c", "grep -lrs . --include=cgroup.procs /sys/fs/cgroup | grep concourse || true").splitlines()
-    return [path for path in found if "/concourse.slice" not in path] + busy
+    return found + busy

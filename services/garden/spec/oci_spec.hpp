@@ -21,7 +21,7 @@ struct Machine {
   bool swap_accounting = false;
   PrivilegedMode privileged_mode = PrivilegedMode::full;
   std::filesystem::path init;  // the copy of concourse-init
-  std::string cgroup_parent;   // "/concourse-1a2b3c4d"
+  std::string cgroup_parent;   // cgroup_parent.hpp
   Json seccomp, fuse_seccomp;
 
   static Machine discover();
