@@ -21,7 +21,7 @@ namespace concourse::daemon {
 namespace {
 // malloc_trim(3) gives the end of the first pool back and of no other: with several, a service keeps what a busy time took.
 constexpr int kMaxArenas = 1;
-}
+}  // namespace
 
 Context::Context(std::string name, std::string program, std::vector<std::string> arguments)
     : name_(std::move(name)),
@@ -35,11 +35,7 @@ void Context::checked(const config::Values& values) const {
 }
 
 void Context::start(std::string_view source, const config::Values& values, const std::filesystem::path& control_path) {
-  const auto& format = values.text("log-format");
-  log::start(source, log::parse_level(values.text("log-level")),
-             format == "json"   ? log::Format::json
-             : format == "text" ? log::Format::text
-                                : log::default_format());
+  log::start(source, log::parse_level(values.text("log-level")), log::parse_format(values.text("log-format")));
   auto listener = listeners_.take("control", control_path);
   lend("control", listener.get());
   control_ = std::make_unique<ControlServer>(loop_, std::move(listener));

@@ -12,16 +12,22 @@
 
 #include "common/base/error.hpp"
 #include "common/base/json.hpp"
+#include "common/daemon/log_journal.hpp"
+#include "common/daemon/log_rate.hpp"
 
 namespace concourse::log {
 
 namespace {
+
+// No healthy worker logs one event this often; the next line of it has `left_out`.
+constexpr double kBurst = 500, kPerSecond = 50;
 
 struct State {
   std::string source = "worker";
   std::atomic<Level> level = Level::info;
   Format format = Format::json;
   std::shared_ptr<spdlog::logger> logger;
+  RateLimit limit{kBurst, kPerSecond};
 };
 
 State& state() {
@@ -51,7 +57,9 @@ Time time_of(std::int64_t unix_ns) {
   return time;
 }
 
-std::string as_json(const Time& t, Level level, std::string_view event, Fields fields) {
+using Data = std::vector<Field>;
+
+std::string as_json(const Time& t, Level level, std::string_view event, const Data& fields) {
   std::string line =
       fmt::format(R"({{"timestamp":"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z","level":"{}","source":{},"message":{},"data":{{)",
                   t.utc.tm_year + 1900, t.utc.tm_mon + 1, t.utc.tm_mday, t.utc.tm_hour, t.utc.tm_min, t.utc.tm_sec, t.nanoseconds,
@@ -65,7 +73,7 @@ std::string as_json(const Time& t, Level level, std::string_view event, Fields f
   return line + "}}";
 }
 
-std::string as_text(const Time& t, Level level, std::string_view event, Fields fields) {
+std::string as_text(const Time& t, Level level, std::string_view event, const Data& fields) {
   std::string line = fmt::format("{:02}:{:02}:{:02}.{:03} {:<5} {:<13} {}", t.utc.tm_hour, t.utc.tm_min, t.utc.tm_sec,
                                  t.nanoseconds / 1'000'000, name_of(level), state().source, event);
   for (const auto& field : fields) {
@@ -75,6 +83,21 @@ std::string as_text(const Time& t, Level level, std::string_view event, Fields f
     line += fmt::format("  {}={}", field.key, plain ? std::string_view(json).substr(1, json.size() - 2) : std::string_view(json));
   }
   return line;
+}
+
+// syslog's: 7 debug, 6 info, 4 warning, 3 error, 2 critical.
+int priority_of(Level level) {
+  constexpr int priorities[] = {7, 6, 4, 3, 2};
+  return priorities[static_cast<int>(level)];
+}
+
+bool to_journal(const std::string& line, Level level, std::string_view event, const Data& fields) {
+  std::vector<std::pair<std::string, std::string>> data;
+  for (const auto& field : fields) {
+    const auto& json = field.value.json();
+    data.emplace_back(field.key, json.starts_with('"') ? parse_json(json).get<std::string>() : json);
+  }
+  return send_to_journal(journal_fields(line, priority_of(level), state().source, event, data));
 }
 
 }  // namespace
@@ -109,14 +132,31 @@ void start(std::string_view source, Level level, Format format) {
 
 void set_level(Level level) { state().level = level; }
 Level level() { return state().level; }
-Format default_format() { return isatty(STDOUT_FILENO) != 0 ? Format::text : Format::json; }
+
+Format default_format() {
+  if (isatty(STDOUT_FILENO) != 0) return Format::text;
+  return stdout_is_the_journal() ? Format::journal : Format::json;
+}
+
+Format parse_format(std::string_view name) {
+  if (name == "json") return Format::json;
+  if (name == "text") return Format::text;
+  return name == "journal" ? Format::journal : default_format();
+}
 
 void write(Level level, std::string_view event, Fields fields, std::int64_t unix_ns) {
   auto& s = state();
   if (level < s.level.load(std::memory_order_relaxed)) return;
+  Data data(fields);
+  if (level != Level::debug && level != Level::fatal) {  // the one was asked for, the other comes once
+    const auto left_out = s.limit.pass(event, Clock::now());
+    if (!left_out) return;
+    if (*left_out > 0) data.push_back({"left_out", *left_out});
+  }
   const auto time = time_of(unix_ns);
-  s.logger->log(spdlog::level::info, "{}",
-                s.format == Format::json ? as_json(time, level, event, fields) : as_text(time, level, event, fields));
+  const auto line = s.format == Format::text ? as_text(time, level, event, data) : as_json(time, level, event, data);
+  if (s.format == Format::journal && to_journal(line, level, event, data)) return;
+  s.logger->log(spdlog::level::info, "{}", line);
 }
 
 }  // namespace concourse::log

@@ -6,6 +6,10 @@
 // created","data":{…}}
 //       the five keys of the Go worker's log, so that what reads those logs reads these.
 // text: 10:00:00.123 info  garden  container created  handle=… ms=…
+// journal: the json line as the message, with priority, CONCOURSE_EVENT and a field for each of the data (CONCOURSE_HANDLE);
+//       to stdout, where there is no journal.
+//
+// One event is logged 50 times a second at most; the next line of it has `left_out`, how many were not.
 //
 // Safe from any thread. `common` logs at debug only: a failure is logged once, by the program that decides what to do.
 #pragma once
@@ -19,7 +23,7 @@
 namespace concourse::log {
 
 enum class Level { debug, info, warn, error, fatal };
-enum class Format { json, text };
+enum class Format { json, text, journal };
 
 std::string_view name_of(Level level);
 Level parse_level(std::string_view name);  // throws Error(invalid)
@@ -54,8 +58,9 @@ using Fields = std::initializer_list<Field>;
 void start(std::string_view source, Level level, Format format);
 void set_level(Level level);
 Level level();
-// json unless stdout is a terminal.
+// text on a terminal, journal when stdout leads there, else json.
 Format default_format();
+Format parse_format(std::string_view name);  // "auto" is the default
 
 // `unix_ns`: when it happened, if that isn't now.
 void write(Level level, std::string_view event, Fields fields, std::int64_t unix_ns = 0);

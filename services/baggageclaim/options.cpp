@@ -29,11 +29,12 @@ config::Group bare_group() {
     if (option.name == "bind-port") option.help = "Port on which to listen for API traffic.";
     if (option.name.starts_with("debug-bind")) option.instead = "ask the server by its control socket";
   }
-  group.options.push_back({.name = "log-format",
-                           .type = Type::choice,
-                           .value = "json",
-                           .help = "Form of a log line; auto is text on a terminal and json elsewhere.",
-                           .choices = {"auto", "json", "text"}});
+  group.options.push_back(
+      {.name = "log-format",
+       .type = Type::choice,
+       .value = "json",
+       .help = "Form of a log line; auto is text on a terminal, journal when stdout leads there, and json elsewhere.",
+       .choices = {"auto", "json", "text", "journal"}});
   group.options.push_back({.name = "control-socket", .help = "Path of the control socket; <volumes>/control.sock if not given."});
   return group;
 }

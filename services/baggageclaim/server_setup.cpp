@@ -30,11 +30,8 @@ void prepare_process(const Options& options) {
 }
 
 void start_log(const Options& options) {
-  const auto& format = options.values.text("log-format");
-  log::start("baggageclaim", log::parse_level(options.values.text("log-level")),
-             format == "auto"   ? log::default_format()
-             : format == "json" ? log::Format::json
-                                : log::Format::text);
+  const auto& values = options.values;
+  log::start("baggageclaim", log::parse_level(values.text("log-level")), log::parse_format(values.text("log-format")));
 }
 
 void add_listeners(http::Server& server, daemon::Context& ctx, const Options& options) {

@@ -17,11 +17,7 @@ constexpr auto kLimit = std::chrono::minutes(2);
 
 void run(const char* command, const config::Program& program, const Arguments& arguments) {
   const auto values = config::parse(program, arguments, config::current_environment(), /*words_allowed=*/true);
-  const auto& format = values.text("log-format");
-  log::start(command, log::parse_level(values.text("log-level")),
-             format == "json"   ? log::Format::json
-             : format == "text" ? log::Format::text
-                                : log::default_format());
+  log::start(command, log::parse_level(values.text("log-level")), log::parse_format(values.text("log-format")));
   protocol::tsa::Worker worker;
   worker.name = values.text("name");
   worker.team = values.text("team");

@@ -31,6 +31,16 @@ def test_the_target_brings_up_a_worker_that_runs_steps(target, hub):
     assert all(f'concourse_worker_service_up{{service="{service.removeprefix("concourse-")}"}} 1\n' in page for service in SERVICES)
 
 
+def test_the_journal_has_fields_to_ask_for(target, hub):
+    with hub.build(NAME) as build:
+        artifact = build.get("image", "busybox", {"mirror_self": True}).artifact
+        assert build.task("task", artifact, ["true"]).status == 0
+    handle = target.output("journalctl", "-o", "cat", "--output-fields=CONCOURSE_HANDLE", "-n", "1", "CONCOURSE_EVENT=container created").strip()
+    asked = target.output("journalctl", "-o", "cat", "-u", "concourse-garden", f"CONCOURSE_HANDLE={handle}")
+    assert "garden.container created" in asked and "garden.process ended" in asked and '"status":0' in asked
+    assert handle in target.output("concourse-workerctl", "trace", handle)
+
+
 @pytest.mark.parametrize("service,tenths", [("concourse-baggageclaim", 64), ("concourse-beacon", 19), ("concourse-healthcheck", 17)])
 def test_a_service_is_no_more_exposed_than_docs_hardening_says(machine, service, tenths):
     machine.run("systemd-analyze", "security", "--no-pager", f"--threshold={tenths}", f"{service}.service")

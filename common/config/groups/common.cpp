@@ -12,8 +12,8 @@ Group log_group() {
            {.name = "log-format",
             .type = Type::choice,
             .value = "auto",
-            .help = "Form of a log line; auto is text on a terminal and json elsewhere.",
-            .choices = {"auto", "json", "text"}}}};
+            .help = "Form of a log line; auto is text on a terminal, journal when stdout leads there, and json elsewhere.",
+            .choices = {"auto", "json", "text", "journal"}}}};
 }
 
 Group common_group() {
