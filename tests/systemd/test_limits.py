@@ -57,7 +57,7 @@ def test_containers_are_in_the_workers_slice_and_keep_their_limits(target, garde
         # What makes systemd look at its cgroups again, and another Garden.
         target.run("systemctl", "daemon-reload")
         target.run("systemctl", "set-property", "--runtime", SLICE, "CPUWeight=90")
-        target.run("systemctl", "set-property", "--runtime", SLICE, "CPUWeight=")
+        target.run("systemctl", "revert", SLICE)
         target.run("systemctl", "restart", "concourse-garden")
         assert cgroup_files(target, handle, *names, "cpu.weight") == [*expected, weight]
         status, _, err = garden.output(handle, "sh", "-c", "for i in $(seq 50); do sleep 30 & done; wait")
@@ -79,12 +79,15 @@ def test_a_step_that_is_out_of_memory_ends_alone(target, hub):
 
 def test_a_limit_of_the_slice_holds_for_containers_and_spares_the_services(target, garden, rootfs):
     before = {service: target.pid(service) for service in SERVICES}
+    assert target.output("cat", f"/proc/{before['concourse-garden']}/oom_score_adj") == "-900"
     target.run("systemctl", "set-property", "--runtime", SLICE, f"MemoryMax={128 * MIB}")
     try:
         with container(garden, rootfs) as handle:
+            assert garden.output(handle, "cat", "/proc/1/oom_score_adj", "/proc/self/oom_score_adj")[1] == b"0\n0\n"
             status, _, err = garden.output(handle, "sh", "-c", EAT.format(200 * MIB))
             assert status != 0 and b"concourse: out of memory: the machine has none left for the container" in err
             assert garden.output(handle, "true")[0] == 0
     finally:
         target.run("systemctl", "set-property", "--runtime", SLICE, "MemoryMax=infinity")
+        target.run("systemctl", "revert", SLICE)
     assert {service: target.pid(service) for service in SERVICES} == before
