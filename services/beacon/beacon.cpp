@@ -8,6 +8,7 @@
 #include "common/daemon/log.hpp"
 #include "common/protocol/beacon.hpp"
 #include "common/protocol/paths.hpp"
+#include "services/beacon/farewell.hpp"
 #include "services/beacon/resource_types.hpp"
 
 namespace concourse::beacon {
@@ -174,6 +175,7 @@ void Beacon::current_ended(RegistrationEnd how, const std::string& reason) {
                        : drain_.drain == Drain::retiring ? protocol::beacon::kExitRetired
                                                          : protocol::beacon::kExitGone;
     log::info("registration over", {{"exit_status", status}, {"drain", word_of(drain_.drain)}, {"reason", reason}});
+    if (status == protocol::beacon::kExitRetired && options_.garden.is_unix()) return say_farewell();
     return finish(status);
   }
   ++losses_;
@@ -183,6 +185,22 @@ void Beacon::current_ended(RegistrationEnd how, const std::string& reason) {
   if (wish_ && !wish_->done) wish_->sent = false;
   if (next_) current_ = std::move(next_);
   else connect_later();
+}
+
+// A Garden that isn't ours may serve others.
+void Beacon::say_farewell() {
+  stopping_ = true;
+  stopping_since_ = Clock::now();
+  container_sweeper_.reset();
+  volume_sweeper_.reset();
+  background_.run(
+      std::weak_ptr<void>(alive_), [this] { return destroy_all_containers(options_.garden); },
+      [this](const std::optional<std::size_t>& destroyed, const std::string& error) {
+        if (!destroyed) log::warn("containers of the retired worker are left", {{"error", error}});
+        else if (*destroyed > 0)
+          log::info("containers of the retired worker destroyed", {{"count", static_cast<std::uint64_t>(*destroyed)}});
+        finish(protocol::beacon::kExitRetired);
+      });
 }
 
 void Beacon::open_next(const char* why) {

@@ -69,6 +69,7 @@ class Beacon {
   void registered(Registration* registration);
   void ended(Registration* registration, RegistrationEnd how, const std::string& reason);
   void current_ended(RegistrationEnd how, const std::string& reason);
+  void say_farewell();
   void open_next(const char* why);
   void drop(std::unique_ptr<Registration> registration);
   void begin_drain(Drain drain, const char* verb, std::optional<std::int64_t> deadline_seconds = {});

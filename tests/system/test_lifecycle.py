@@ -68,6 +68,20 @@ def test_a_worker_that_the_web_retires_is_forgotten_and_ends(hub, worker):
     assert worker.wait_exit() == 0
 
 
+def test_a_retired_worker_ends_what_still_runs_in_it(hub, make_worker):
+    worker = make_worker(hub, "left", ["--sweep-interval=10m"]).start().wait_ready().wait_registered()
+    with hub.build("left") as build:
+        artifact = build.get("image", "busybox", {"mirror_self": True}).artifact
+        assert build.task("task", artifact, ["true"]).status == 0
+    for handle in (left := worker.garden.containers()):
+        worker.garden.run(handle, "sleep", "600")
+    assert left
+    worker.signal(signal.SIGUSR2)
+    hub.wait_state("left", "")
+    assert worker.wait_exit() == 0
+    assert list((worker.runtime_dir / "garden/containers").iterdir()) == []
+
+
 def test_the_web_goes_away_and_comes_back(hub, worker):
     hub.stop()
     wait_until(lambda: worker.health.request("GET", "/").status == 200, "the worker to be well without a web")
