@@ -174,7 +174,10 @@ class Exchange::Library : public httplib::Server {
     try {
       call.reply.stream_(writer);
     } catch (const std::exception& e) {
-      log::error("response broken off", {{"method", call.request.method}, {"target", call.target}, {"error", e.what()}});
+      // The web node takes a file from the front of a stream and hangs up: that is no error.
+      const bool gone = writer.client_gone();
+      log::write(gone ? log::Level::info : log::Level::error, gone ? "client hung up" : "response broken off",
+                 {{"method", call.request.method}, {"target", call.target}, {"error", e.what()}});
     }
     // Also after a clean end the connection isn't used again: ordinary clients of these routes open one per stream.
     if (writer.finished()) linger(*call.stream);

@@ -286,3 +286,15 @@ def test_a_full_disk_is_said_and_leaves_the_volumes_whole(make_server, scratch):
         server.process = None
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(overlay):
+    overlay.api.create("empty", "v")
+    stream_in(overlay.api, "v", tar_of({"big": bytes(32 << 20)}))
+    with socket.socket(socket.AF_UNIX) as reader:
+        reader.connect(str(overlay.runtime_dir / "baggageclaim.sock"))
+        reader.sendall(b"PUT /volumes/v/stream-out?path=. HTTP/1.1\r\nHost: x\r\nAccept-Encoding: raw\r\nContent-Length: 0\r\n\r\n")
+        assert reader.recv(1 << 16).startswith(b"HTTP/1.1 200 OK")
+    hung_up = wait_until(lambda: overlay.logged("baggageclaim.client hung up"), "the end of the stream")
+    assert hung_up["target"] == "/volumes/v/stream-out?path=."
+    assert overlay.logged("baggageclaim.response broken off") is None
