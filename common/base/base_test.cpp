@@ -53,3 +53,12 @@ TEST_CASE("json: printed as Go prints it") {
   CHECK(dump_json(Json{{"k", "<&>\xe2\x80\xa8"}}) == R"({"k":"\u003c\u0026\u003e\u2028"})");
   CHECK(dump_json(Json("\xff")) == "\"\xef\xbf\xbd\"");
 }
+
+TEST_CASE("strings: times for people are short") {
+  CHECK(short_time(0) == "0s");
+  CHECK(short_time(59) == "59s");
+  CHECK(short_time(60) == "1m");
+  CHECK(short_time(192) == "3m12s");
+  CHECK(short_time(3600 * 5 + 180) == "5h3m");
+  CHECK(short_time(86400 * 12 + 3600 * 4 + 59) == "12d4h");
+}

@@ -32,6 +32,9 @@ std::string make_uuid();
 // `bytes` random bytes as lower-case hexadecimal digits.
 std::string random_hex(std::size_t bytes);
 
+// For people, the two largest units: "42s", "3m5s", "2h", "1d4h".
+std::string short_time(std::int64_t seconds);
+
 // True if `text` is `[A-Za-z0-9_-][A-Za-z0-9._-]*`, at most `max` bytes: safe as one path segment and as a container id.
 bool is_plain_name(std::string_view text, std::size_t max = 128);
 

@@ -37,9 +37,9 @@ std::optional<std::int64_t> deadline_seconds(const Json& question);  // throws E
 // one that is asked goes on with its registration. When the other has registered, which it says to its manager with
 // kRegisteredNotice, SIGHUP tells the first that it is needed no more: it ends when the last of its open connections has.
 inline constexpr const char* kHandOver = "hand-over";
+inline constexpr const char* kRegisteredNotice = "X_CONCOURSE_REGISTERED=1";
 // The same without a supervisor: the beacon itself starts its successor (services/beacon/succession.hpp).
 inline constexpr const char* kReplace = "replace";
-inline constexpr const char* kRegisteredNotice = "X_CONCOURSE_REGISTERED=1";
 
 // The file in which a drain is remembered, so that neither a beacon that is started again nor a new supervisor undoes it or gives
 // it more time. The beacon writes it and removes it when the drain has ended or was taken back; whoever starts a worker afresh

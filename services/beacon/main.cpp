@@ -48,24 +48,19 @@ int main(int argc, char** argv) {
           succession.registered();
         });
     ctx.on_status([&beacon](Json& status) { status["beacon"] = beacon.status(); });
-    const auto on = [&ctx, &beacon](const char* command, void (beacon::Beacon::*action)()) {
-      ctx.on_control(command, [&beacon, action](const Json&, auto&) {
-        (beacon.*action)();
-        return daemon::ControlAnswer{{{"beacon", beacon.status()}}, {}};
-      });
-    };
-    const auto on_drain = [&ctx, &beacon](const char* command, void (beacon::Beacon::*action)(std::optional<std::int64_t>)) {
+    const auto on = [&ctx, &beacon](const char* command, const std::function<void(const Json&)>& action) {
       ctx.on_control(command, [&beacon, action](const Json& question, auto&) {
-        (beacon.*action)(protocol::beacon::deadline_seconds(question));
+        action(question);
         return daemon::ControlAnswer{{{"beacon", beacon.status()}}, {}};
       });
     };
-    on_drain(protocol::beacon::kLand, &beacon::Beacon::land);
-    on_drain(protocol::beacon::kRetire, &beacon::Beacon::retire);
-    on(protocol::beacon::kDelete, &beacon::Beacon::remove);
-    on(protocol::beacon::kResume, &beacon::Beacon::resume);
-    on(protocol::beacon::kReconnect, &beacon::Beacon::reconnect);
-    on(protocol::beacon::kRebalance, &beacon::Beacon::rebalance);
+    using protocol::beacon::deadline_seconds;
+    on(protocol::beacon::kLand, [&beacon](const Json& question) { beacon.land(deadline_seconds(question)); });
+    on(protocol::beacon::kRetire, [&beacon](const Json& question) { beacon.retire(deadline_seconds(question)); });
+    on(protocol::beacon::kDelete, [&beacon](const Json&) { beacon.remove(); });
+    on(protocol::beacon::kResume, [&beacon](const Json&) { beacon.resume(); });
+    on(protocol::beacon::kReconnect, [&beacon](const Json&) { beacon.reconnect(); });
+    on(protocol::beacon::kRebalance, [&beacon](const Json&) { beacon.rebalance(); });
     const auto on_signal = [&ctx, &beacon](int number, const char* effect, const std::function<void(beacon::Beacon&)>& action) {
       ctx.loop().on_signal(number, effect, [&beacon, effect, action] {
         try {

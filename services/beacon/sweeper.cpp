@@ -81,6 +81,17 @@ SweepKind volume_sweep() {
           }};
 }
 
+std::vector<std::string> list_handles(const LocalTarget& target, const SweepKind& kind, Duration limit) {
+  const auto answer = call(target, "GET", kind.list_path, limit);
+  if (answer.status != 200) throw Error(ErrorKind::unavailable, unexpected(answer));
+  return unique(kind.handles_of(parse_json(answer.body)));
+}
+
+void destroy(const LocalTarget& target, const SweepKind& kind, const std::string& handle, Duration limit) {
+  const auto answer = call(target, "DELETE", kind.destroy_path + percent_encode(handle), limit);
+  if (answer.status / 100 != 2 && answer.status != 404) throw Error(ErrorKind::internal, unexpected(answer));
+}
+
 Sweeper::Sweeper(EventLoop& loop, Background& background, SweepKind kind, const LocalTarget& target, std::size_t max_in_flight,
                  Duration interval, std::string worker, std::function<Link*()> link_of)
     : loop_(loop),
@@ -101,12 +112,7 @@ void Sweeper::begin() {
   ++rounds_;
   destroyed_this_round_ = 0;
   background_.run(
-      std::weak_ptr<void>(alive_),
-      [this_target = target_, path = kind_.list_path, handles_of = kind_.handles_of] {
-        const auto answer = call(this_target, "GET", path, kListLimit);
-        if (answer.status != 200) throw Error(ErrorKind::unavailable, unexpected(answer));
-        return unique(handles_of(parse_json(answer.body)));
-      },
+      std::weak_ptr<void>(alive_), [this_target = target_, kind = kind_] { return list_handles(this_target, kind, kListLimit); },
       [this](std::optional<std::vector<std::string>> handles, const std::string& error) { listed(std::move(handles), error); });
 }
 
@@ -175,9 +181,8 @@ void Sweeper::destroy_next() {
     ++in_flight_;
     background_.run(
         std::weak_ptr<void>(alive_),
-        [this_target = target_, path = kind_.destroy_path + percent_encode(handle)] {
-          const auto answer = call(this_target, "DELETE", path, kDestroyLimit);
-          if (answer.status / 100 != 2 && answer.status != 404) throw Error(ErrorKind::internal, unexpected(answer));
+        [this_target = target_, kind = kind_, handle] {
+          destroy(this_target, kind, handle, kDestroyLimit);
           return true;
         },
         [this, handle](const std::optional<bool>&, const std::string& error) { destroyed(handle, error); });

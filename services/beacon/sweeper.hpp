@@ -36,6 +36,11 @@ struct SweepKind {
 SweepKind container_sweep();
 SweepKind volume_sweep();
 
+// What is there, sorted. Blocks; throws Error for anything but a whole list.
+std::vector<std::string> list_handles(const LocalTarget& target, const SweepKind& kind, Duration limit);
+// Blocks; one that isn't there is fine.
+void destroy(const LocalTarget& target, const SweepKind& kind, const std::string& handle, Duration limit);
+
 class Sweeper {
  public:
   // `worker` is the JSON that every command gets. `link_of` gives the connection of the current registration, or null when there is

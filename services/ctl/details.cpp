@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "common/base/strings.hpp"
-#include "services/ctl/table.hpp"
 
 namespace concourse::ctl {
 

@@ -34,14 +34,4 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
-std::string short_time(std::int64_t seconds) {
-  const auto two = [](std::int64_t big, char big_unit, std::int64_t small, char small_unit) {
-    return std::to_string(big) + big_unit + (small > 0 ? std::to_string(small) + small_unit : "");
-  };
-  if (seconds < 60) return std::to_string(seconds) + "s";
-  if (seconds < 3600) return two(seconds / 60, 'm', seconds % 60, 's');
-  if (seconds < 86400) return two(seconds / 3600, 'h', seconds % 3600 / 60, 'm');
-  return two(seconds / 86400, 'd', seconds % 86400 / 3600, 'h');
-}
-
 }  // namespace concourse::ctl

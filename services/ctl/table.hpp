@@ -1,7 +1,6 @@
 // Text for people.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,8 +9,5 @@ namespace concourse::ctl {
 // Columns as wide as their longest cell, two spaces between them; control characters are replaced by '?', so that no name can
 // steer the terminal. Ends with a newline.
 std::string table(const std::vector<std::vector<std::string>>& rows);
-
-// "42s", "3m12s", "5h3m", "12d4h".
-std::string short_time(std::int64_t seconds);
 
 }  // namespace concourse::ctl

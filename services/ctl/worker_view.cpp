@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/error.hpp"
+#include "common/base/strings.hpp"
 #include "common/daemon/control.hpp"
 #include "common/protocol/paths.hpp"
 #include "services/ctl/details.hpp"

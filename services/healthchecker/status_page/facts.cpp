@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "common/base/strings.hpp"
+
 namespace concourse::healthchecker::status_page {
 
 namespace {
@@ -43,14 +45,7 @@ std::string amount_words(std::int64_t amount, std::string_view what) {
 
 std::string duration_words(double seconds) {
   if (!(seconds >= 0)) return "0s";
-  const auto whole = static_cast<std::int64_t>(std::min(seconds, 1e12));
-  const auto two = [](std::int64_t big, char big_unit, std::int64_t small, char small_unit) {
-    return std::to_string(big) + big_unit + (small > 0 ? std::to_string(small) + small_unit : "");
-  };
-  if (whole < 60) return std::to_string(whole) + "s";
-  if (whole < 3600) return two(whole / 60, 'm', whole % 60, 's');
-  if (whole < 86400) return two(whole / 3600, 'h', whole % 3600 / 60, 'm');
-  return two(whole / 86400, 'd', whole % 86400 / 3600, 'h');
+  return short_time(static_cast<std::int64_t>(std::min(seconds, 1e12)));
 }
 
 std::string bytes_words(double bytes) {

@@ -221,25 +221,15 @@ def test_the_deadline_of_a_drain_ends_with_the_drain(worker):
         control.ask(worker.run, "supervisor", "drain", mode="land", deadline_seconds=0)
 
 
-def test_a_drains_own_deadline_holds_under_the_next_supervisor(worker):
-    worker.start_ready()
+@pytest.mark.parametrize("own,first,next_timeout", [("60\n", [], "10h"), ("", ["--drain-timeout", "10m"], "10m")])
+def test_a_drains_deadline_holds_under_the_next_supervisor(worker, own, first, next_timeout):
+    worker.start_ready(*first)
     start_draining(worker)
     since = time.clock_gettime(time.CLOCK_BOOTTIME) - 20 * 60
-    (worker.run / "beacon-drain").write_text(f"landing\n{int(since)}\n60\n")
+    (worker.run / "beacon-drain").write_text(f"landing\n{int(since)}\n{own}")
     worker.process.kill()
     worker.process.wait()
-    worker.start("--drain-timeout", "10h")
-    assert worker.process.wait(60) == 3
-
-
-def test_a_drains_deadline_holds_under_the_next_supervisor(worker):
-    worker.start_ready("--drain-timeout", "10m")
-    start_draining(worker)
-    since = time.clock_gettime(time.CLOCK_BOOTTIME) - 20 * 60
-    (worker.run / "beacon-drain").write_text(f"landing\n{int(since)}\n")
-    worker.process.kill()
-    worker.process.wait()
-    worker.start("--drain-timeout", "10m")
+    worker.start("--drain-timeout", next_timeout)
     assert worker.process.wait(60) == 3
 
 
