@@ -55,8 +55,9 @@ class Transfer {
     const auto encoding = parse_encoding(encoding_name);
     if (!encoding) throw bad_request("unsupported encoding '" + encoding_name + "'");
     const auto peer = parse_peer_url(url);
-    const auto volume = service.volumes.open(handle);
-    const auto source = open_tar_source(volume.root.get(), path);
+    auto volume = service.volumes.open(handle);
+    auto source = open_tar_source(volume.root.get(), path);
+    volume.root.reset();
     PeerStream stream(peer, *encoding);
     {
       const std::lock_guard lock(mutex_);
@@ -67,7 +68,7 @@ class Transfer {
       const std::lock_guard lock(mutex_);
       stream_ = nullptr;
     });
-    stream_out(source, volume.view, *encoding, stream);
+    stream_out(std::move(source), volume.view, *encoding, stream);
   }
 
   void cancel() {

@@ -88,13 +88,13 @@ void stream_into_volume(Service& service, http::Request& request, http::Reply& r
 }
 
 void stream_out_of_volume(Service& service, http::Request& request, http::Reply& reply) {
-  const auto volume = std::make_shared<OpenVolume>(service.volumes.open(request.capture("handle")));
+  const auto volume = service.volumes.open(request.capture("handle"));
   const auto encoding = encoding_of(request.header("Accept-Encoding"));
-  const auto source = std::make_shared<TarSource>(open_tar_source(volume->root.get(), request.query_value("path").value_or("")));
+  const auto source = std::make_shared<TarSource>(open_tar_source(volume.root.get(), request.query_value("path").value_or("")));
   reply.content_type = "application/octet-stream";
-  reply.stream([volume, encoding, source](http::ChunkWriter& writer) {
+  reply.stream([view = volume.view, encoding, source](http::ChunkWriter& writer) {
     ReplySink sink(writer);
-    stream_out(*source, volume->view, encoding, sink);
+    stream_out(std::move(*source), view, encoding, sink);
   });
 }
 

@@ -89,11 +89,11 @@ void step(int root, char what, const std::string& word, const std::string& secon
       if (const auto fd = open_beneath(root, word, O_PATH)) check_inside(fd->get());
       return;
     case 'o': {
-      const auto source = open_tar_source(root, word);
+      auto source = open_tar_source(root, word);
       check_inside(source.fd.get());
       fuzz_check(source.name.find('/') == std::string::npos, "a file's name in an archive is one step");
       baggageclaim::testing::StringSink sink;
-      return stream_out(source, IdView::plain(), Encoding::raw, sink);
+      return stream_out(std::move(source), IdView::plain(), Encoding::raw, sink);
     }
     default: return;
   }

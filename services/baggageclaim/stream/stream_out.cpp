@@ -6,15 +6,17 @@
 
 namespace concourse::baggageclaim {
 
-void stream_out(const TarSource& source, const IdView& view, Encoding encoding, ByteSink& sink) {
+void stream_out(TarSource source, const IdView& view, Encoding encoding, ByteSink& sink) {
   BlockPipe pipe;
   std::thread archiver([&] { create_tar(source, view, pipe); });
   const ScopeExit join([&] {
     pipe.abandon();
-    archiver.join();
+    if (archiver.joinable()) archiver.join();
   });
   const auto encoder = make_encoder(encoding, sink);
   for (auto block = pipe.next(); !block.empty(); block = pipe.next()) encoder->write(block);
+  archiver.join();
+  source.fd.reset();
   encoder->finish();
 }
 
