@@ -19,6 +19,7 @@
 #include "services/baggageclaim/disk/directory.hpp"
 #include "services/baggageclaim/disk/file_copy.hpp"
 #include "services/baggageclaim/stream/archive.hpp"
+#include "services/baggageclaim/stream/plain_header.hpp"
 #include "services/baggageclaim/stream/read_ahead.hpp"
 #include "services/baggageclaim/uidgid/capability.hpp"
 
@@ -126,7 +127,11 @@ class TarCreator {
   }
 
   void batch(int directory, const std::string& prefix, std::vector<std::string>& others, int depth) {
-    ahead_.use_all(directory, [&](const ReadAhead::File& file) { regular_file(directory, file, prefix + file.name); });
+    std::string path = prefix;
+    ahead_.use_all(directory, [&](const ReadAhead::File& file) {
+      path.replace(prefix.size(), path.npos, file.name);
+      regular_file(directory, file, path);
+    });
     for (const auto& name : others) child(directory, name.c_str(), prefix + name, depth);
     others.clear();
   }
@@ -137,11 +142,29 @@ class TarCreator {
     if (!S_ISREG(file.status.st_mode)) return;
     if (!file.loaded) return member(path, file.status, file.fd.get(), directory, file.name.c_str());
     if (file.status.st_nlink > 1 && wrote_as_link(path, file.status)) return;
+    if (file.status.st_nlink == 1 && !file.has_xattrs && wrote_as_plain(path, file)) return;
     begin(path, file.status);
     if (file.has_xattrs) add_xattrs(file.fd.get(), true);
     archive_entry_set_size(entry_.get(), file.status.st_size);
     check(archive_write_header(writer_.get(), entry_.get()));
     data(file.content.data(), file.content.size());
+  }
+
+  bool wrote_as_plain(const std::string& path, const ReadAhead::File& file) {
+    const auto header = plain_header({.path = path,
+                                      .mode = file.status.st_mode,
+                                      .uid = view_.to_container(file.status.st_uid),
+                                      .gid = view_.to_container(file.status.st_gid),
+                                      .size = file.content.size(),
+                                      .mtime = file.status.st_mtim},
+                                     header_);
+    if (header.empty()) return false;
+    check(archive_write_finish_entry(writer_.get()));  // the library's own last entry
+    static constexpr char kZeros[512] = {};
+    if (!packer_.write(header.data(), header.size()) || !packer_.write(file.content.data(), file.content.size()) ||
+        !packer_.write(kZeros, tar_padding(file.content.size())))
+      throw Error(ErrorKind::cancelled, "nobody reads any more");
+    return true;
   }
 
   // A link, a directory or a socket where a file was when its directory was read.
@@ -293,6 +316,7 @@ class TarCreator {
   ArchiveEntry entry_;
   bool complete_ = false;
   std::vector<char> buffer_;
+  PlainHeader header_;
   ReadAhead ahead_;
   std::map<std::pair<dev_t, ino_t>, Names> names_;
 };
