@@ -5,6 +5,7 @@
 
 #include "common/base/error.hpp"
 #include "common/daemon/log.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/os/unix_socket.hpp"
 
 namespace concourse::daemon {
@@ -57,6 +58,7 @@ void ControlServer::serve(int fd) {
     ControlAnswer answer;
     try {
       const Json question = parse_json(frame->body);
+      const log::RequestScope scope(log::request_id_from(string_field(question, "request")));
       const auto command = string_field(question, "command");
       const auto found = handlers_.find(command);
       if (found == handlers_.end()) throw Error(ErrorKind::invalid, "unknown command '" + command + "'");
@@ -72,8 +74,9 @@ void ControlServer::serve(int fd) {
   }
 }
 
-Json ask(const std::filesystem::path& socket, const Json& question, Deadline deadline, const std::vector<int>& fds,
+Json ask(const std::filesystem::path& socket, Json question, Deadline deadline, const std::vector<int>& fds,
          std::vector<UniqueFd>* received) {
+  if (!log::current_request().empty()) question["request"] = log::current_request();
   auto frame = os::call_unix(socket, dump_json(question), fds, deadline);
   Json answer = parse_json(frame.body);
   if (!bool_field(answer, "ok")) throw Error(ErrorKind::internal, string_field(answer, "error", "refused without a reason"));

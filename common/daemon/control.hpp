@@ -1,8 +1,9 @@
 // The control socket of a service: one small question, one answer, for the supervisor, workerctl and people with a shell.
 //
 // A connection carries one frame each way (common/os/unix_socket.hpp). The question is {"command":"…", …}, the answer
-// {"ok":true, …} or {"ok":false,"error":"…"}. Descriptors may travel with both. Served on the main loop's thread, so a
-// handler must not block. Every service answers `status`, `log-level` and `adopt`; docs/protocols/control.md lists the rest.
+// {"ok":true, …} or {"ok":false,"error":"…"}. `request` is the id under which a question is logged. Descriptors may travel with
+// both. Served on the main loop's thread, so a handler must not block. Every service answers `status`, `log-level` and `adopt`;
+// docs/protocols/control.md lists the rest.
 #pragma once
 
 #include <filesystem>
@@ -48,7 +49,7 @@ class ControlServer {
 };
 
 // Asks the service at `socket`. Throws Error: unavailable when nobody listens, the service's own words when it refuses.
-Json ask(const std::filesystem::path& socket, const Json& question, Deadline deadline, const std::vector<int>& fds = {},
+Json ask(const std::filesystem::path& socket, Json question, Deadline deadline, const std::vector<int>& fds = {},
          std::vector<UniqueFd>* received = nullptr);
 
 }  // namespace concourse::daemon

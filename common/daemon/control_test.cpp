@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "common/base/error.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/os/unix_socket.hpp"
 #include "common/testing/temp_dir.hpp"
 
@@ -84,4 +85,19 @@ TEST_CASE("control: nobody there is told apart from a refusal") {
   } catch (const Error& e) {
     CHECK(e.kind() == ErrorKind::not_found);
   }
+}
+
+TEST_CASE("control: a question is worked on under the asker's request") {
+  Served served;
+  served.server.on("whose", [](const Json&, auto&) {
+    return ControlAnswer{.body = {{"request", log::current_request()}}, .fds = {}};
+  });
+  served.start();
+  const auto whose = [&](Json question) {
+    return string_field(ask(served.socket, std::move(question), Deadline::in(kSoon)), "request");
+  };
+  CHECK(whose({{"command", "whose"}}).size() == 12);
+  CHECK(whose({{"command", "whose"}, {"request", "bad id"}}).size() == 12);
+  const log::RequestScope scope("ours");
+  CHECK(whose({{"command", "whose"}}) == "ours");
 }

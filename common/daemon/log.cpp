@@ -14,6 +14,7 @@
 #include "common/base/json.hpp"
 #include "common/daemon/log_journal.hpp"
 #include "common/daemon/log_rate.hpp"
+#include "common/daemon/log_request.hpp"
 
 namespace concourse::log {
 
@@ -153,6 +154,7 @@ void write(Level level, std::string_view event, Fields fields, std::int64_t unix
     if (!left_out) return;
     if (*left_out > 0) data.push_back({"left_out", *left_out});
   }
+  if (const auto& request = current_request(); !request.empty()) data.push_back({"request", request});
   const auto time = time_of(unix_ns);
   const auto line = s.format == Format::text ? as_text(time, level, event, data) : as_json(time, level, event, data);
   if (s.format == Format::journal && to_journal(line, level, event, data)) return;

@@ -9,6 +9,8 @@
 // journal: the json line as the message, with priority, CONCOURSE_EVENT and a field for each of the data (CONCOURSE_HANDLE);
 //       to stdout, where there is no journal.
 //
+// A line that belongs to a request has its id in the field `request` (log_request.hpp).
+//
 // One event is logged 50 times a second at most; the next line of it has `left_out`, how many were not.
 //
 // Safe from any thread. `common` logs at debug only: a failure is logged once, by the program that decides what to do.

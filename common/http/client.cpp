@@ -5,6 +5,8 @@
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "common/daemon/log_request.hpp"
+#include "common/http/message.hpp"
 
 namespace concourse::http {
 
@@ -42,11 +44,13 @@ Answer call(const Endpoint& endpoint, const std::string& method, const std::stri
   request.method = method;
   request.path = target;
   request.set_header("Host", "worker");
+  Answer answer;
+  answer.request = log::request_id_from(log::current_request());
+  request.set_header(kRequestIdHeader, answer.request);
   if (!body.empty()) {
     request.body = body;
     request.set_header("Content-Type", content_type);
   }
-  Answer answer;
   const auto deadline = Deadline::in(timeout);
   request.content_receiver = [&](const char* data, std::size_t n, std::uint64_t, std::uint64_t) {
     answer.body.append(data, n);

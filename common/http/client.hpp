@@ -16,11 +16,13 @@ struct Endpoint {
 
 struct Answer {
   int status = 0;
+  std::string request;  // its id, by which the server's log has it
   std::string body;
 };
 
-// One request on a connection of its own. `timeout` bounds connecting, each read and write, and the arrival of the body; the
-// body may have at most 64 MiB. Throws Error(unavailable) when no answer came, with the reason; any status is an answer.
+// One request on a connection of its own, under the id of the request that this thread works on, else under a new one. `timeout`
+// bounds connecting, each read and write, and the arrival of the body; the body may have at most 64 MiB. Throws Error(unavailable)
+// when no answer came, with the reason; any status is an answer.
 Answer call(const Endpoint& endpoint, const std::string& method, const std::string& target, Duration timeout,
             const std::string& body = "", const std::string& content_type = "application/json");
 

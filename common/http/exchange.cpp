@@ -5,6 +5,7 @@
 
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/http/latency.hpp"
 #include "common/http/router.hpp"
 #include "common/os/unix_socket.hpp"
@@ -85,6 +86,7 @@ class Exchange::Library : public httplib::Server {
     bool broken_off = false;
     Latency* latency = nullptr;  // of the route, once one was found
     Clock::time_point started;
+    std::optional<log::RequestScope> request_scope;
   };
   static thread_local Call* current_;
 
@@ -94,6 +96,7 @@ class Exchange::Library : public httplib::Server {
     stream.set_idle_limit(options_.idle_limit);
     call.target = req.target;
     call.request.headers_ = req.headers;
+    call.request_scope.emplace(log::request_id_from(call.request.header(kRequestIdHeader)));
     req.headers.erase("Accept-Encoding");
     req.headers.erase("Content-Encoding");
     req.headers.erase("Range");
@@ -107,6 +110,7 @@ class Exchange::Library : public httplib::Server {
     Request& request = call.request;
     request.method = req.method;
     request.target = call.target;
+    if (log::level() == log::Level::debug) log::debug("request", {{"method", request.method}, {"target", request.target}});
     try {
       std::uint64_t length = 0;
       const auto framing = framing_of(request.headers_, length);

@@ -11,8 +11,8 @@ class Exchange {
   Exchange(std::vector<Route> routes, ErrorMapper on_error, const ServerOptions& options);
   ~Exchange();
 
-  // Serves the next request. False when the connection is done with (closed, broken or handed over). Any thread, one
-  // connection at a time.
+  // Serves the next request, and logs under its id what it does for it. False when the connection is done with (closed, broken or
+  // handed over). Any thread, one connection at a time.
   bool serve_one(FdStream& stream, bool last);
 
   // {"POST /containers": Latency::to_json(), …} of the routes that were asked. Any thread.

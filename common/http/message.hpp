@@ -13,6 +13,9 @@
 
 namespace concourse::http {
 
+// The header with which a client names its request, so that our logs call it the same (common/daemon/log_request.hpp).
+inline constexpr const char* kRequestIdHeader = "X-Request-Id";
+
 // The bytes of a request's body, decoded from Content-Length or chunked framing, in the order they arrive.
 class BodyReader {
  public:

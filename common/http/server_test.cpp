@@ -9,7 +9,9 @@
 #include <thread>
 
 #include "common/base/scope_exit.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/http/client.hpp"
+#include "common/http/worker_pool.hpp"
 #include "common/os/unix_socket.hpp"
 
 using namespace concourse;
@@ -72,6 +74,7 @@ std::vector<http::Route> echo_routes() {
            throw Error(ErrorKind::internal, "too slow");
          });
        }},
+      {"GET", "/request", [](http::Request&, http::Reply& r) { r.json(log::current_request()); }},
       {"GET", "/none", [](http::Request&, http::Reply&) { throw Error(ErrorKind::not_found, "no such thing"); }},
       {"GET", "/wrong", [](http::Request&, http::Reply&) { throw Error(ErrorKind::invalid, "bad thing"); }},
   };
@@ -179,4 +182,37 @@ TEST_CASE("http: a client that opens many connections and sends nothing doesn't 
   std::vector<UniqueFd> idle;
   for (int i = 0; i < 100; ++i) idle.push_back(f.connect());
   CHECK(http::call({f.path}, "GET", "/things/a", std::chrono::seconds(5)).status == 200);
+}
+
+TEST_CASE("http: a handler works on the client's request, which a client has from its own thread") {
+  Fixture f(echo_routes());
+  const auto call = [&] { return http::call({f.path}, "GET", "/request", std::chrono::seconds(5)); };
+  {
+    const log::RequestScope scope("ours");
+    const auto answer = call();
+    CHECK(answer.body == "ours\n");
+    CHECK(answer.request == "ours");
+  }
+  const auto first = call(), second = call();
+  CHECK(first.body == first.request + "\n");
+  CHECK(first.request != second.request);
+
+  const auto fd = f.connect();
+  f.send(fd, "GET /request HTTP/1.1\r\nX-Request-Id: a b\r\nConnection: close\r\n\r\n");
+  const auto all = f.receive(fd);
+  CHECK(all.find("200 OK") != std::string::npos);
+  CHECK(all.find("a b") == std::string::npos);
+}
+
+TEST_CASE("http: a job of the pool works on the request that submitted it") {
+  std::string of_the_job = "?", of_the_next = "?";
+  http::WorkerPool pool(1);
+  {
+    const log::RequestScope scope("ours");
+    pool.submit([&] { of_the_job = log::current_request(); });
+  }
+  pool.submit([&] { of_the_next = log::current_request(); });
+  CHECK(pool.wait_idle(Deadline::in(std::chrono::seconds(5))));
+  CHECK(of_the_job == "ours");
+  CHECK(of_the_next.empty());
 }

@@ -4,6 +4,8 @@
 
 #include <thread>
 
+#include "common/daemon/log_request.hpp"
+
 namespace concourse::http {
 
 namespace {
@@ -21,7 +23,7 @@ WorkerPool::~WorkerPool() {
 void WorkerPool::submit(std::function<void()> job) {
   const std::lock_guard lock(mutex_);
   if (stopping_) return;
-  jobs_.push_back(std::move(job));
+  jobs_.push_back(log::in_this_request(std::move(job)));
   if (idle_ >= jobs_.size() || threads_ >= max_) {
     wake_.notify_one();
     return;

@@ -2,7 +2,8 @@
 // (common/os/unix_socket.hpp). A question's body is one JSON object, then LF, then raw bytes where the question has some.
 //
 //   question    fields                            descriptors   raw bytes     answer
-//   run         process (a Garden ProcessSpec)    connection    left-over     {"process_id"}
+//   run         process (a Garden ProcessSpec),   connection    left-over     {"process_id"}
+//               request
 //   attach      process_id                        connection    left-over     {}
 //   output      stream_id, stream (stdout|stderr) connection                  {}
 //   stop        kill                                                          {} when no process is left
@@ -18,6 +19,7 @@
 //
 // `events` tells what happened in the container, for Garden's log: numbers rise from 1, `time` is in Unix nanoseconds. Answered
 // with those behind `after`, as soon as there is one; those up to it are forgotten. `lost`: so many before the first were dropped.
+// Events of a process have the `request` with which it was run, by whose id Garden's log knows it.
 //
 // Every answer has "ok"; one that is false has "error" (text) and "kind".
 #pragma once

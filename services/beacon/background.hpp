@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/base/error.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/loop/event_loop.hpp"
 
 namespace concourse::beacon {
@@ -26,12 +27,13 @@ class Background {
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  // Runs `work` on a thread, then `done(result, error)` on the loop's: the result is there unless `error` says why not. Nothing is
-  // called once `owner` has gone, so `done` may use what the owner of that token owns.
+  // Runs `work` on a thread, then `done(result, error)` on the loop's, both under the request that is worked on now: the result is
+  // there unless `error` says why not. Nothing is called once `owner` has gone, so `done` may use what the owner of that token
+  // owns.
   template <typename Work, typename Done>
   void run(const std::weak_ptr<void>& owner, Work work, Done done) {
     using Result = decltype(work());
-    std::thread([gate = gate_, owner, work = std::move(work), done = std::move(done)]() mutable {
+    std::thread(log::in_this_request([gate = gate_, owner, work = std::move(work), done = std::move(done)]() mutable {
       auto result = std::make_shared<std::optional<Result>>();
       std::string error;
       try {
@@ -41,10 +43,10 @@ class Background {
       }
       const std::lock_guard lock(gate->mutex);
       if (gate->loop == nullptr) return;
-      gate->loop->post([owner, done = std::move(done), result, error]() mutable {
+      gate->loop->post(log::in_this_request([owner, done = std::move(done), result, error]() mutable {
         if (!owner.expired()) done(std::move(*result), error);
-      });
-    }).detach();
+      }));
+    })).detach();
   }
 
  private:

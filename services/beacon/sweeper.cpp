@@ -5,6 +5,7 @@
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/http/client.hpp"
 #include "common/protocol/tsa.hpp"
 
@@ -108,6 +109,7 @@ Sweeper::~Sweeper() { loop_.cancel(timer_); }
 
 void Sweeper::begin() {
   if (running_ || link_of_() == nullptr) return;
+  const log::RequestScope round(log::new_request_id());
   running_ = true;
   ++rounds_;
   destroyed_this_round_ = 0;
@@ -246,13 +248,14 @@ void Sweeper::command(const std::string& line, std::function<void(const ssh::Com
     return end_round();
   }
   link->run(line, worker_, kCommandLimit,
-            [this, alive = std::weak_ptr<int>(alive_), on_success = std::move(on_success), on_failure = std::move(on_failure),
-             step](const std::optional<ssh::CommandResult>& result, const std::string& error) {
+            log::in_this_request([this, alive = std::weak_ptr<int>(alive_), on_success = std::move(on_success),
+                                  on_failure = std::move(on_failure),
+                                  step](const std::optional<ssh::CommandResult>& result, const std::string& error) {
               if (alive.expired()) return;
               if (result && result->exit_status == 0) return on_success(*result);
               problem(step, result ? "the TSA answered with status " + std::to_string(result->exit_status) : error);
               on_failure();
-            });
+            }));
 }
 
 Json Sweeper::status() const {

@@ -3,6 +3,8 @@
 //
 //   list (local API) → report-… (TSA) → sweep-… (TSA) → destroy each (local API) → clean up (volumes)
 //
+// A round is one request in the logs, here and in the services that it asks (common/daemon/log_request.hpp).
+//
 // It fails closed: the web takes a report for the whole truth and forgets what isn't in it, so a list that is not surely whole is
 // never reported. Asking what to destroy is always safe and goes on without a report.
 #pragma once

@@ -31,8 +31,10 @@ std::string Api::call(const std::string& method, const std::string& target) cons
     throw Error(e.kind(), name_ + " does not answer (concourse-workerctl status says more): " + e.what());
   }
   if (answer.status < 200 || answer.status >= 300)
-    throw Error(ErrorKind::conflict, name_ + " refused " + method + " " + target + " with status " + std::to_string(answer.status) +
-                                         ": " + words_of(answer.body));
+    throw Error(ErrorKind::conflict,
+                name_ + " refused " + method + " " + target + " with status " + std::to_string(answer.status) + ": " +
+                    words_of(answer.body) +
+                    (answer.status < 500 ? "" : "; what the logs say of it: concourse-workerctl trace " + answer.request));
   return answer.body;
 }
 

@@ -15,6 +15,7 @@
 #include "common/base/error.hpp"
 #include "common/base/scope_exit.hpp"
 #include "common/base/strings.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/os/file.hpp"
 #include "common/os/process.hpp"
 #include "common/os/unix_socket.hpp"
@@ -96,7 +97,8 @@ Json ShimClient::ask(const Json& question, const std::string& raw, const std::ve
 }
 
 void ShimClient::run(const Json& process_spec, const UniqueFd& connection, const std::string& leftover, Deadline deadline) const {
-  ask({{"question", wire::kRun}, {"process", process_spec}}, leftover, {connection.get()}, deadline);
+  ask({{"question", wire::kRun}, {"process", process_spec}, {"request", log::current_request()}}, leftover, {connection.get()},
+      deadline);
 }
 
 void ShimClient::attach(const std::string& process_id, const UniqueFd& connection, const std::string& leftover,

@@ -2,6 +2,7 @@
 
 #include "common/base/error.hpp"
 #include "common/daemon/log.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/os/unix_socket.hpp"
 #include "common/protocol/shim.hpp"
 
@@ -17,6 +18,7 @@ constexpr auto kWireLimit = std::chrono::milliseconds(500);
 void log_event(const std::string& handle, const Json& event) {
   const auto name = string_field(event, "event"), process = string_field(event, "process");
   const auto time = int_field(event, "time");
+  const log::RequestScope cause(string_field(event, "request"));  // not the one in which we hear of it
   if (name == "process started")
     log::write(log::Level::info, name, {{"handle", handle}, {"process", process}, {"tty", bool_field(event, "tty")}}, time);
   else if (name == "process ended")

@@ -6,6 +6,7 @@
 
 #include "common/base/json.hpp"
 #include "common/config/parser.hpp"
+#include "common/daemon/log_request.hpp"
 
 namespace concourse::healthchecker {
 
@@ -43,12 +44,12 @@ std::shared_ptr<Checker::Run> Checker::join_or_start() {
   current_->deadline = Deadline::in(timeout_);
   current_->wanted = targets_.size();
   for (const auto& target : targets_)
-    std::thread([run = current_, probe = probe_, timeout = timeout_, target] {
+    std::thread(log::in_this_request([run = current_, probe = probe_, timeout = timeout_, target] {
       auto reason = probe(target, timeout);
       const std::lock_guard run_lock(run->mutex);
       run->report[target.name] = std::move(reason);
       run->changed.notify_all();
-    }).detach();
+    })).detach();
   return current_;
 }
 

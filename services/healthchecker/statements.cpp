@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "common/daemon/control.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/protocol/paths.hpp"
 
 namespace concourse::healthchecker {
@@ -19,7 +20,7 @@ Statements ask_services(const std::filesystem::path& runtime_dir, const std::vec
   };
   auto board = std::make_shared<Board>();
   for (const auto& service : services)
-    std::thread([board, service, deadline, socket = protocol::control_socket(runtime_dir, service)] {
+    std::thread(log::in_this_request([board, service, deadline, socket = protocol::control_socket(runtime_dir, service)] {
       Statement statement;
       try {
         statement.answer = daemon::ask(socket, {{"command", "status"}}, deadline);
@@ -29,7 +30,7 @@ Statements ask_services(const std::filesystem::path& runtime_dir, const std::vec
       const std::lock_guard lock(board->mutex);
       board->statements[service] = std::move(statement);
       board->changed.notify_all();
-    }).detach();
+    })).detach();
   std::unique_lock lock(board->mutex);
   board->changed.wait_until(lock, deadline.when(), [&] { return board->statements.size() == services.size(); });
   auto statements = board->statements;

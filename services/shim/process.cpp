@@ -24,8 +24,8 @@ std::string message(Json json) { return dump_json(json) + "\n"; }
 
 }  // namespace
 
-Process::Process(EventLoop& loop, InitChannel& init, std::string id, std::uint32_t token, bool tty)
-    : loop_(loop), init_(init), id_(std::move(id)), token_(token), tty_(tty) {}
+Process::Process(EventLoop& loop, InitChannel& init, std::string id, std::uint32_t token, bool tty, std::string request)
+    : loop_(loop), init_(init), id_(std::move(id)), token_(token), tty_(tty), request_(std::move(request)) {}
 
 Process::~Process() { *alive_ = false; }
 

@@ -21,12 +21,13 @@ struct ProcessStreams {
 
 class Process : public ProcessControls {
  public:
-  Process(EventLoop& loop, InitChannel& init, std::string id, std::uint32_t token, bool tty);
+  Process(EventLoop& loop, InitChannel& init, std::string id, std::uint32_t token, bool tty, std::string request);
   ~Process() override;
 
   const std::string& id() const { return id_; }
   std::uint32_t token() const { return token_; }
   bool tty() const { return tty_; }
+  const std::string& request() const { return request_; }  // with which it was run, by id
   std::optional<int> exit_status() const { return exit_status_; }
 
   // The program runs; with a terminal all three streams are its master.
@@ -68,6 +69,7 @@ class Process : public ProcessControls {
   const std::string id_;
   const std::uint32_t token_;
   const bool tty_;
+  const std::string request_;
   UniqueFd terminal_;  // for window sizes
   std::unique_ptr<Output> out_, err_;
   std::unique_ptr<StdinPipe> in_;

@@ -53,7 +53,8 @@ ProcessStreams ProcessTable::make_pipes(UniqueFd ends[3]) const {
   return ours;
 }
 
-void ProcessTable::run(concourse::protocol::garden::ProcessSpec spec, UniqueFd connection, std::string leftover, Done done) {
+void ProcessTable::run(concourse::protocol::garden::ProcessSpec spec, UniqueFd connection, std::string leftover, Done done,
+                       std::string request) {
   if (spec.id.empty()) spec.id = make_uuid();
   const auto refuse = [&](const char* kind, const std::string& why) {
     const Refusal refusal{kind, why};
@@ -68,7 +69,7 @@ void ProcessTable::run(concourse::protocol::garden::ProcessSpec spec, UniqueFd c
     Starting starting{spec.id, {}, std::move(connection), std::move(leftover), done};
     if (!spec.tty) starting.streams = make_pipes(ends);
     init_.spawn(token, encode_spec(spec, environment_), ends[0].get(), ends[1].get(), ends[2].get());
-    processes_[spec.id] = std::make_unique<Process>(loop_, init_, spec.id, token, spec.tty.has_value());
+    processes_[spec.id] = std::make_unique<Process>(loop_, init_, spec.id, token, spec.tty.has_value(), std::move(request));
     starting_[token] = std::move(starting);
   } catch (const Error& e) {
     refuse(wire::kOther, e.what());
@@ -86,7 +87,7 @@ void ProcessTable::process_spawned(std::uint32_t token) {
   Process& process = *processes_.at(starting.process_id);
   process.started(std::move(starting.streams));
   by_token_[token] = &process;
-  events_.add("process started", {{"process", process.id()}, {"tty", process.tty()}});
+  add_event("process started", process, {{"tty", process.tty()}});
   process.attach(std::move(starting.connection), starting.leftover, 201);
   starting.done(nullptr, process.id());
 }
@@ -100,6 +101,12 @@ void ProcessTable::process_failed(std::uint32_t token, init_wire::Failure failur
   starting.done(&refusal, starting.process_id);
 }
 
+void ProcessTable::add_event(std::string_view name, const Process& process, Json fields) {
+  fields["process"] = process.id();
+  if (!process.request().empty()) fields["request"] = process.request();
+  events_.add(name, std::move(fields));
+}
+
 void ProcessTable::end_process(Process& process, int status) {
   try {
     save_exit_status(dir_, process.id(), status);
@@ -108,7 +115,7 @@ void ProcessTable::end_process(Process& process, int status) {
     // shim could make forget its end.
     dprintf(STDERR_FILENO, "concourse-shim: %s\n", e.what());
   }
-  events_.add("process ended", {{"process", process.id()}, {"status", status}});
+  add_event("process ended", process, {{"status", status}});
   process.exited(status);
 }
 

@@ -31,8 +31,9 @@ class ProcessTable : public InitEvents {
   InitChannel& init() { return init_; }
   OomWatch& oom_watch() { return oom_watch_; }
 
-  // Starts a process and answers its client on `connection`, or tells `done` why not, with nothing sent.
-  void run(protocol::garden::ProcessSpec spec, UniqueFd connection, std::string leftover, Done done);
+  // Starts a process and answers its client on `connection`, or tells `done` why not, with nothing sent. `request`: what Garden's
+  // log calls this, told with the process' events.
+  void run(protocol::garden::ProcessSpec spec, UniqueFd connection, std::string leftover, Done done, std::string request = {});
   void attach(const std::string& process_id, UniqueFd connection, const std::string& leftover, const Done& done);
   void output(const std::string& stream_id, bool is_stderr, UniqueFd connection);
 
@@ -64,6 +65,7 @@ class ProcessTable : public InitEvents {
 
   ProcessStreams make_pipes(UniqueFd ends[3]) const;
   void end_process(Process& process, int status);
+  void add_event(std::string_view name, const Process& process, Json fields);
 
   EventLoop& loop_;
   const std::filesystem::path dir_;

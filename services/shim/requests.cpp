@@ -81,7 +81,8 @@ void Requests::dispatch(int fd) {
 
     auto& processes = container_.processes();
     if (what == wire::kRun) {
-      processes.run(concourse::protocol::garden::parse_process_spec(question.at("process")), client(), std::move(raw), done);
+      processes.run(concourse::protocol::garden::parse_process_spec(question.at("process")), client(), std::move(raw), done,
+                    string_field(question, "request"));
     } else if (what == wire::kAttach) {
       processes.attach(string_field(question, "process_id"), client(), raw, done);
     } else if (what == wire::kOutput) {

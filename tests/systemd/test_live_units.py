@@ -39,6 +39,9 @@ def test_the_journal_has_fields_to_ask_for(target, hub):
     asked = target.output("journalctl", "-o", "cat", "-u", "concourse-garden", f"CONCOURSE_HANDLE={handle}")
     assert "garden.container created" in asked and "garden.process ended" in asked and '"status":0' in asked
     assert handle in target.output("concourse-workerctl", "trace", handle)
+    request = target.output("journalctl", "-o", "cat", "--output-fields=CONCOURSE_REQUEST", "-n", "1", "CONCOURSE_EVENT=process ended", f"CONCOURSE_HANDLE={handle}").strip()
+    asked = target.output("journalctl", "-o", "cat", f"CONCOURSE_REQUEST={request}")
+    assert "garden.process started" in asked and "garden.process ended" in asked and "container created" not in asked
 
 
 @pytest.mark.parametrize("service,tenths", [("concourse-baggageclaim", 64), ("concourse-beacon", 19), ("concourse-healthcheck", 17)])

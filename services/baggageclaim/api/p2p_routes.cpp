@@ -7,6 +7,7 @@
 
 #include "common/base/scope_exit.hpp"
 #include "common/daemon/log.hpp"
+#include "common/daemon/log_request.hpp"
 #include "services/baggageclaim/p2p/p2p_url.hpp"
 #include "services/baggageclaim/p2p/peer_stream.hpp"
 #include "services/baggageclaim/stream/stream_out.hpp"
@@ -23,8 +24,8 @@ constexpr auto kLook = std::chrono::milliseconds(500);  // whether it is still t
 class Transfer {
  public:
   Transfer(Service& service, std::string handle, std::string path, std::string url, std::string encoding)
-      : thread_([this, &service, handle = std::move(handle), path = std::move(path), url = std::move(url),
-                 encoding = std::move(encoding)] {
+      : thread_(log::in_this_request([this, &service, handle = std::move(handle), path = std::move(path), url = std::move(url),
+                                      encoding = std::move(encoding)] {
           std::string failure;
           try {
             run(service, handle, path, url, encoding);
@@ -36,7 +37,7 @@ class Transfer {
           failure_ = failure;
           done_ = true;
           changed_.notify_all();
-        }) {}
+        })) {}
   ~Transfer() {
     cancel();
     thread_.join();

@@ -6,6 +6,7 @@
 
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/protocol/baggageclaim.hpp"
 #include "services/baggageclaim/api/request_body.hpp"
 
@@ -78,7 +79,7 @@ void destroy_volumes(Service& service, http::Request& request, http::Reply& repl
     }
   };
   std::vector<std::thread> helpers;
-  for (std::size_t i = 1; i < std::min(kMaxDestroying, handles.size()); ++i) helpers.emplace_back(work);
+  for (std::size_t i = 1; i < std::min(kMaxDestroying, handles.size()); ++i) helpers.emplace_back(log::in_this_request(work));
   work();
   for (auto& helper : helpers) helper.join();
   if (failed > 0)

@@ -12,6 +12,7 @@
 #include "common/base/error.hpp"
 #include "common/base/json.hpp"
 #include "common/base/strings.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/os/unix_socket.hpp"
 #include "services/baggageclaim/handle.hpp"
 
@@ -84,8 +85,8 @@ PeerStream::PeerStream(const PeerUrl& url, Encoding encoding) : stream_(connect_
   stream_.set_idle_limit(kIdleLimit);
   const auto host = url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
   const auto head = "PUT " + url.target + " HTTP/1.1\r\nHost: " + host + ":" + url.port +
-                    "\r\nContent-Encoding: " + std::string(name_of(encoding)) +
-                    "\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+                    "\r\nContent-Encoding: " + std::string(name_of(encoding)) + "\r\n" + http::kRequestIdHeader + ": " +
+                    log::request_id_from(log::current_request()) + "\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
   if (!stream_.write_all({head})) throw Error(ErrorKind::unavailable, "the peer hung up");
 }
 

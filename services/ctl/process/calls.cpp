@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 
 #include "common/base/strings.hpp"
+#include "common/daemon/log_request.hpp"
+#include "common/http/message.hpp"
 #include "common/os/unix_socket.hpp"
 
 namespace concourse::ctl {
@@ -63,8 +65,9 @@ Stream ProcessCalls::request(const std::string& method, const std::string& targe
   }
   const int connection = stream.connection.get();
   send_all(connection,
-           method + " " + target + " HTTP/1.1\r\nHost: worker\r\nContent-Type: application/json\r\nContent-Length: " +
-               std::to_string(body.size()) + "\r\n\r\n" + body,
+           method + " " + target + " HTTP/1.1\r\nHost: worker\r\n" + http::kRequestIdHeader + ": " +
+               log::request_id_from(log::current_request()) +
+               "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body,
            deadline);
   auto& text = stream.early;
   std::size_t end = 0;

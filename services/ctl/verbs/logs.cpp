@@ -100,7 +100,7 @@ std::vector<Verb> log_verbs() {
            logs},
           {"trace",
            {"HANDLE"},
-           "Every event of one container, and of its volumes while it lives, in all services, with times.",
+           "Every event of a container, and of its volumes while it lives, or of a request by its id, in all services.",
            {file_option()},
            "concourse-workerctl trace 5f0bd5b2-9bd0-4f4b-6a8b-4a3c3f0a3d1e",
            trace}};

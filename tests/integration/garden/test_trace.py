@@ -23,6 +23,7 @@ def trace(install, garden, scratch):
         return [parsed(line) for line in text.splitlines()[1:]]
 
     trace.keep = lambda: earlier.extend(garden.lines)
+    trace.earlier = earlier
     return trace
 
 
@@ -59,7 +60,8 @@ def test_an_end_while_garden_was_away_is_told_with_its_own_time(garden, api, con
     garden.start()
     wait_logged(garden, "process ended", '"task"')
     ended = [json.loads(line) for line in garden.lines if "process ended" in line]
-    assert [line["data"] for line in ended] == [{"handle": container, "process": "task", "status": 4}]
+    run = next(json.loads(line)["data"]["request"] for line in trace.earlier if "process started" in line)
+    assert [line["data"] for line in ended] == [{"handle": container, "process": "task", "status": 4, "request": run}]
     started = next(json.loads(line) for line in garden.lines if line.startswith("{"))
     assert ended[0]["timestamp"] < started["timestamp"], "it was over before this Garden began"
     api.destroy(container)
