@@ -1,3 +1,5 @@
+#include "common/config/man.hpp"
+
 #include "common/base/strings.hpp"
 #include "common/config/parser.hpp"
 #include "common/version.hpp"
@@ -5,24 +7,6 @@
 namespace concourse::config {
 
 namespace {
-
-// Text as roff wants it: no backslash of ours, hyphens that can be copied, and no line that begins like a request.
-std::string roff(std::string_view text) {
-  std::string out;
-  bool line_begins = true;
-  for (const char c : text) {
-    if (line_begins && (c == '.' || c == '\'')) out += "\\&";
-    if (c == '\\') out += "\\e";
-    else if (c == '-') out += "\\-";
-    else if (c == '\'') out += "\\(aq";
-    else if (c == '`') out += "\\(ga";
-    else if (c == '^') out += "\\(ha";
-    else if (c == '~') out += "\\(ti";
-    else out += c;
-    line_begins = c == '\n';
-  }
-  return out;
-}
 
 std::string upper(std::string_view text) {
   std::string out;
@@ -52,7 +36,40 @@ std::string_view word_of(const Option& option) {
   return option.element == Type::host_port ? "host:port" : "text";
 }
 
-std::string entry(const Option& option) {
+// A page's name has no spaces: concourse-land-worker.
+std::string page_name(std::string_view program) {
+  std::string name(program);
+  for (char& c : name)
+    if (c == ' ') c = '-';
+  return name;
+}
+
+}  // namespace
+
+std::string roff(std::string_view text) {
+  std::string out;
+  bool line_begins = true;
+  for (const char c : text) {
+    if (line_begins && (c == '.' || c == '\'')) out += "\\&";
+    if (c == '\\') out += "\\e";
+    else if (c == '-') out += "\\-";
+    else if (c == '\'') out += "\\(aq";
+    else if (c == '`') out += "\\(ga";
+    else if (c == '^') out += "\\(ha";
+    else if (c == '~') out += "\\(ti";
+    else out += c;
+    line_begins = c == '\n';
+  }
+  return out;
+}
+
+std::string man_head(std::string_view program, std::string_view summary) {
+  const auto name = page_name(program);
+  return ".TH " + roff(upper(name)) + " 1 \"\" \"" + roff(std::string("Concourse worker ") + kVersion) + "\"\n.SH NAME\n" +
+         roff(name) + " \\- " + roff(summary.substr(0, summary.find(". "))) + "\n";
+}
+
+std::string man_option(const Option& option) {
   std::string out = ".TP\n";
   if (option.short_name != 0) out += std::string("\\fB\\-") + option.short_name + "\\fR, ";
   out += "\\fB\\-\\-" + roff(option.name) + "\\fR";
@@ -70,20 +87,8 @@ std::string entry(const Option& option) {
   return out;
 }
 
-// A page's name has no spaces: concourse-land-worker.
-std::string page_name(std::string_view program) {
-  std::string name(program);
-  for (char& c : name)
-    if (c == ' ') c = '-';
-  return name;
-}
-
-}  // namespace
-
 std::string man_page(const Program& program) {
-  const auto name = page_name(program.name);
-  std::string out = ".TH " + roff(upper(name)) + " 1 \"\" \"" + roff(std::string("Concourse worker ") + kVersion) + "\"\n";
-  out += ".SH NAME\n" + roff(name) + " \\- " + roff(program.summary.substr(0, program.summary.find(". "))) + "\n";
+  auto out = man_head(program.name, program.summary);
   out += ".SH SYNOPSIS\n.B " + roff(program.name) + "\n[flags]\n.SH DESCRIPTION\n" + roff(program.summary) + "\n";
   out +=
       ".PP\nA flag is written \\-\\-name=value or \\-\\-name value; a list by repeating it, or with commas in its variable. The "
@@ -92,7 +97,7 @@ std::string man_page(const Program& program) {
   for (const auto& group : program.groups) {
     out += ".SH " + roff(upper(group.title)) + "\n";
     for (const auto& option : group.options)
-      if (!option.hidden) out += entry(option);
+      if (!option.hidden) out += man_option(option);
   }
   if (!program.example.empty()) out += ".SH EXAMPLE\n.nf\n" + roff(program.example) + "\n.fi\n";
   return out;

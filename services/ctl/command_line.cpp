@@ -7,20 +7,17 @@
 #include "common/base/strings.hpp"
 #include "common/config/groups.hpp"
 #include "common/version.hpp"
+#include "services/ctl/manual.hpp"
 
 namespace concourse::ctl {
 
 namespace {
 
-constexpr const char* kProgram = "concourse-workerctl";
-
-std::string name_of(const Verb& verb) {
-  std::string text = std::string(kProgram) + " " + std::string(verb.name);
+std::string with_words(const Verb& verb) {
+  std::string text(verb.name);
   for (const auto word : verb.words) text += " " + std::string(word);
   return text;
 }
-
-config::Option runtime_dir_option() { return config::common_group().options.at(0); }
 
 const Verb* find_verb(const std::string& first, const std::string& second) {
   const auto named = [](const std::string& name) {
@@ -44,13 +41,15 @@ std::string candidates(const std::string& word) {
 
 }  // namespace
 
+std::string usage_of(const Verb& verb) { return with_words(verb) + (verb.command.empty() ? "" : " " + std::string(verb.command)); }
+
+config::Option runtime_dir_option() { return config::common_group().options.at(0); }
+
 std::string overview() {
   std::string text =
       std::string("Usage:\n  ") + kProgram + " <verb> [flags]\n\nLooks into a running worker and steers it.\n\nVerbs:\n";
   for (const auto& verb : verbs()) {
-    std::string left = "  " + std::string(verb.name);
-    for (const auto word : verb.words) left += " " + std::string(word);
-    if (!verb.command.empty()) left += " " + std::string(verb.command);
+    auto left = "  " + usage_of(verb);
     left.resize(std::max<std::size_t>(left.size() + 2, 37), ' ');
     text += left + std::string(verb.summary) + "\n";
   }
@@ -67,6 +66,10 @@ Invocation read_command_line(const std::vector<std::string>& arguments, const co
     std::printf("%s\n", kVersion);
     throw config::HelpShown();
   }
+  if (first == "--man-page") {
+    std::fputs(manual().c_str(), stdout);
+    throw config::HelpShown();
+  }
   const auto* verb = find_verb(first, second);
   if (verb == nullptr)
     throw Error(ErrorKind::usage,
@@ -75,7 +78,7 @@ Invocation read_command_line(const std::vector<std::string>& arguments, const co
 
   config::Group group{"Flags", verb->options};
   group.options.push_back(runtime_dir_option());
-  const auto name = name_of(*verb), usage = name + (verb->command.empty() ? "" : " " + std::string(verb->command));
+  const auto name = std::string(kProgram) + " " + with_words(*verb), usage = std::string(kProgram) + " " + usage_of(*verb);
   const auto example = "  " + std::string(verb->example);
   const config::Program program{
       .name = name, .summary = verb->summary, .groups = {std::move(group)}, .behind = verb->command, .example = example};

@@ -10,14 +10,22 @@
 
 namespace concourse::ctl {
 
+inline constexpr const char* kProgram = "concourse-workerctl";
+
 struct Invocation {
   const Verb* verb = nullptr;
   config::Values values;
   std::vector<std::string> words, command;
 };
 
-// Throws Error(usage) with the verbs that exist, or the words that are missing; HelpShown after --help.
+// Throws Error(usage) with the verbs that exist, or the words that are missing; HelpShown after --help, --version and --man-page.
 Invocation read_command_line(const std::vector<std::string>& arguments, const config::Environment& environment);
+
+// "garden run HANDLE [-- COMMAND...]"
+std::string usage_of(const Verb& verb);
+
+// Of every verb.
+config::Option runtime_dir_option();
 
 // The text of `concourse-workerctl --help`.
 std::string overview();

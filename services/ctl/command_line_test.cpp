@@ -5,6 +5,8 @@
 #include <set>
 
 #include "common/base/error.hpp"
+#include "common/config/man.hpp"
+#include "services/ctl/manual.hpp"
 
 using namespace concourse;
 using namespace concourse::ctl;
@@ -61,5 +63,15 @@ TEST_CASE("workerctl: every verb has a summary and an example of itself") {
     CHECK(verb.summary.ends_with('.'));
     CHECK(verb.example.starts_with("concourse-workerctl " + std::string(verb.name)));
     CHECK(overview().find("  " + std::string(verb.name)) != std::string::npos);
+  }
+}
+
+TEST_CASE("workerctl: the manual has a section for each verb, with its example") {
+  const auto text = manual();
+  std::size_t at = 0;
+  for (const auto& verb : verbs()) {
+    at = text.find(".SS \"" + config::roff(usage_of(verb)) + "\"\n", at);
+    CHECK_MESSAGE(at != std::string::npos, verb.name);
+    CHECK_MESSAGE(text.find(config::roff(verb.example), at) != std::string::npos, verb.name);
   }
 }

@@ -47,6 +47,31 @@ def test_manual_pages_are_installed_and_name_every_flag(install, page):
     flags = set(re.findall(r"^ .*?--([a-z0-9-]+)", text, re.MULTILINE)) - {"help", "version"}
     source = path.read_text()
     assert flags and flags == {flag.replace("\\-", "-") for flag in re.findall(r"^(?:\\fB\\-.\\fR, )?\\fB\\-\\-(.*?)\\fR", source, re.MULTILINE)}
+    check_form(path)
+
+
+def test_the_manual_page_of_workerctl_has_every_verb_with_its_flags(install):
+    path = install.bin.parent / "share/man/man1/concourse-workerctl.1"
+    if not path.parent.is_dir():
+        pytest.skip(f"no manual pages in {path.parent}: not a full install")
+
+    def help_of(*words):
+        return subprocess.run([install.program("concourse-workerctl"), *words, "--help"], capture_output=True, text=True, timeout=60,
+                              env={}, check=True).stdout
+
+    verbs = re.findall(r"^  ([a-z-]+(?: [a-z]+)?)(.*?)  ", help_of().split("Verbs:\n")[1].split("\n\n")[0], re.MULTILINE)
+    page = path.read_text().replace("\\-", "-")
+    sections = dict(re.findall(r'^\.SS "(.*)"\n((?:(?!\.S[SH] ).*\n)*)', page, re.MULTILINE))
+    assert verbs and list(sections) == [verb + words for verb, words in verbs]
+    for (verb, _), section in zip(verbs, sections.values()):
+        flags = set(re.findall(r"^ .*?--([a-z-]+)", help_of(*verb.split()).split("Help:")[0], re.MULTILINE))
+        assert flags - {"runtime-dir"} == set(re.findall(r"^(?:\\fB-.\\fR, )?\\fB--(.*?)\\fR", section, re.MULTILINE)), verb
+        assert f"concourse-workerctl {verb}" in section
+    assert "\\fB--runtime-dir\\fR" in page
+    check_form(path)
+
+
+def check_form(path):
     if shutil.which("groff"):
         done = subprocess.run(["groff", "-man", "-ww", "-Tascii", path], capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, "")

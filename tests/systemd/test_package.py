@@ -1,6 +1,8 @@
 """The .deb: what installing starts, what an upgrade costs."""
 
+import re
 import shutil
+import subprocess
 
 from harness.wait import wait_until
 from installed import LINES, NAME, SERVICES, lines_of, newer, start_numbers
@@ -13,6 +15,12 @@ def test_a_first_installation_starts_nothing_and_says_what_to_do(machine):
     assert "CONCOURSE_WORK_DIR=/var/lib/concourse-worker\n" in machine.settings
     assert machine.output("getent", "passwd", "concourse-worker").endswith("nologin")
     assert machine.output("stat", "-c", "%a %U %G", "/run/concourse-worker") == "1775 root concourse-worker"
+
+
+def test_every_program_for_people_has_a_manual_page(package):
+    listed = subprocess.run(["dpkg-deb", "--contents", package], capture_output=True, text=True, check=True).stdout
+    pages = {"worker", "land-worker", "retire-worker", "generate-key", "garden", "baggageclaim", "beacon", "healthcheck", "workerctl"}
+    assert set(re.findall(r"/usr/share/man/man1/concourse-([a-z-]+)\.1(?:\.gz)?$", listed, re.MULTILINE)) == pages
 
 
 def test_every_program_finds_its_libraries(machine):
