@@ -10,6 +10,7 @@
 #include "services/supervisor/port_owner.hpp"
 #include "services/supervisor/service_spec.hpp"
 #include "services/supervisor/sockets.hpp"
+#include "services/supervisor/stop_settings.hpp"
 
 namespace concourse::supervisor {
 
@@ -118,6 +119,7 @@ std::vector<Error> check_thoroughly(const config::Values& values, const config::
                                     const fs::path& programs) {
   ProblemList problems;
   const auto specs = service_specs(values, programs, environment);
+  for (const auto& wrong : wrong_stop_settings(environment)) problems.emplace_back(ErrorKind::usage, wrong);
   check_directory(values, "work-dir", problems);
   check_directory(values, "runtime-dir", problems);
   check_certificates(values, problems);

@@ -151,8 +151,9 @@ def test_landing_ends_the_target_when_the_builds_have_ended(target, hub, word):
     assert target.property("concourse-beacon", "Result") == "success"
 
 
-def test_a_stop_with_a_mode_waits_for_the_builds(target, hub):
-    configure(target, hub, stop_mode="retire")
+@pytest.mark.parametrize("deadline", ["", "1h", "soon"])
+def test_a_stop_with_a_mode_waits_for_the_builds(target, hub, deadline):
+    configure(target, hub, stop_mode="retire", stop_deadline=deadline)
     try:
         with hub.build(NAME) as build:
             step = start_numbers(build)
@@ -164,6 +165,25 @@ def test_a_stop_with_a_mode_waits_for_the_builds(target, hub):
         assert stop.wait(60) == 0
         assert hub.state(NAME) is None
         assert not target.active(TARGET, *SERVICES)
+    finally:
+        configure(target, hub)
+
+
+def test_a_stop_with_a_deadline_waits_no_longer_and_the_next_start_goes_on_with_the_build(target, hub):
+    configure(target, hub, stop_mode="land", stop_deadline="2s")
+    try:
+        with hub.build(NAME) as build:
+            step = start_numbers(build, 2000)
+            step.wait_for(b"line 20\r")
+            target.run("systemctl", "stop", TARGET)
+            assert not step.done(), "the stop waited for the build"
+            assert not target.active(TARGET, *SERVICES)
+            told = target.journal("concourse-worker-drain")
+            assert "landing, waits for 1 container" in told and "ends in 1m at the latest" in told and "ended" in told
+            target.run("systemctl", "reset-failed")
+            target.run("systemctl", "start", TARGET)
+            result = step.result()
+        assert (result.status, lines_of(result.stdout)) == (0, [f"line {n}" for n in range(2000)])
     finally:
         configure(target, hub)
 
@@ -182,11 +202,11 @@ def test_a_stop_in_place_keeps_containers_for_the_next_start(target, hub):
 
 def test_wrong_settings_are_told_in_full_and_start_nothing(target, hub):
     target.run("systemctl", "stop", TARGET)
-    configure(target, hub, tsa_host="nowhere", sweep_interval="0")
+    configure(target, hub, tsa_host="nowhere", sweep_interval="0", stop_mode="lnad", stop_deadline="soon")
     try:
         assert target.run("systemctl", "start", TARGET, check=False).returncode != 0
         told = target.journal("concourse-worker-check")
-        assert "--tsa-host" in told and "--sweep-interval" in told
+        assert all(word in told for word in ("--tsa-host", "--sweep-interval", "CONCOURSE_STOP_MODE is 'lnad'", "CONCOURSE_STOP_DEADLINE: 'soon'"))
         assert not target.active(*SERVICES)
     finally:
         configure(target, hub)
