@@ -52,7 +52,7 @@ TEST_CASE("private key: line ends of other systems don't matter") {
 TEST_CASE("private key: what can't be used is named, with the remedy") {
   CHECK(contains(key_problem(pem("OPENSSH PRIVATE KEY", kLockedOpenssh)), "passphrase"));
   CHECK(contains(key_problem(pem("RSA PRIVATE KEY", kLockedPkcs1,
-                             "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0E55BF970FA6E6601B21C8A631EC32E4\n\n")),
+                                 "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0E55BF970FA6E6601B21C8A631EC32E4\n\n")),
                  "passphrase"));
   CHECK(contains(key_problem(pem("ENCRYPTED PRIVATE KEY", kPkcs8)), "passphrase"));
   CHECK(contains(key_problem(pem("OPENSSH PRIVATE KEY", kEd25519)), "'ssh-ed25519'"));

@@ -37,12 +37,11 @@ class Transfer {
   Transfer(const Container& container, const FilesRequest& files, bool in) : limit_(files.limit) {
     const auto proc = container.shim().init_proc(Deadline::in(limit_));
     Pipe data, errors;
-    child_ = os::Child::spawn({.argv = {files.nstar, in ? "in" : "out", files.user, files.path},
-                               .env = std::vector<std::string>{},
-                               .fds = {{in ? data.read_end.get() : data.write_end.get(), in ? 0 : 1},
-                                       {errors.write_end.get(), 2},
-                                       {proc.get(), kProc}},
-                               .working_dir = "/"});
+    child_ = os::Child::spawn(
+        {.argv = {files.nstar, in ? "in" : "out", files.user, files.path},
+         .env = std::vector<std::string>{},
+         .fds = {{in ? data.read_end.get() : data.write_end.get(), in ? 0 : 1}, {errors.write_end.get(), 2}, {proc.get(), kProc}},
+         .working_dir = "/"});
     stream_ = in ? std::move(data.write_end) : std::move(data.read_end);
     ::fcntl(stream_.get(), F_SETFL, O_NONBLOCK);
     ::fcntl(stream_.get(), F_SETPIPE_SZ, 1 << 20);

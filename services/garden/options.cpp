@@ -63,7 +63,9 @@ Options parse_options(const config::Values& given) {
     });
   o.etc.dns_servers = values.list("garden-dns-server");
   const auto& mode = values.text("containerd-privileged-mode");
-  o.privileged_mode = mode == "ignore" ? PrivilegedMode::ignore : mode == "fuse-only" ? PrivilegedMode::fuse_only : PrivilegedMode::full;
+  o.privileged_mode = mode == "ignore"      ? PrivilegedMode::ignore
+                      : mode == "fuse-only" ? PrivilegedMode::fuse_only
+                                            : PrivilegedMode::full;
   o.dns_proxy = values.flag("garden-dns-proxy-enable");
   o.network.dns_proxy = o.dns_proxy;
   // The proxy stands in for the host's servers, which it asks, and behind those that were given.

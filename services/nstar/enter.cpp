@@ -30,7 +30,8 @@ UniqueFd open_in(int directory, const char* name, int flags) {
 }
 
 bool same_file(int a, const char* path) {
-  struct stat one {}, other {};
+  struct stat one {};
+  struct stat other {};
   return ::fstat(a, &one) == 0 && ::stat(path, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
@@ -73,8 +74,8 @@ void forbid_new_code() {
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(pkey_mprotect)})
     failed |= seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EACCES), call, 1, code);
   // The last five: our root is chroot's, which holds only those who can't call it again.
-  for (const int call : {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(chroot), SCMP_SYS(pivot_root), SCMP_SYS(mount),
-                         SCMP_SYS(setns), SCMP_SYS(unshare)})
+  for (const int call : {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(chroot), SCMP_SYS(pivot_root),
+                         SCMP_SYS(mount), SCMP_SYS(setns), SCMP_SYS(unshare)})
     failed |= seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EACCES), call, 0);
   if (failed != 0 || seccomp_load(filter.get()) != 0) throw Error(ErrorKind::internal, "load a seccomp filter");
 }
@@ -111,9 +112,10 @@ void become(const os::User& user) {
 }
 
 void make_and_enter(const std::string& path, const os::User& user) {
-  for (std::size_t end = path.find('/', 1); ; end = path.find('/', end + 1)) {
+  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const auto part = path.substr(0, end);
-    if (::mkdir(part.c_str(), 0755) == 0 && ::lchown(part.c_str(), user.uid, user.gid) != 0) throw SysError("give '" + part + "' away");
+    if (::mkdir(part.c_str(), 0755) == 0 && ::lchown(part.c_str(), user.uid, user.gid) != 0)
+      throw SysError("give '" + part + "' away");
     if (end == std::string::npos) break;
   }
   if (!path.empty() && ::chdir(path.c_str()) != 0) throw SysError("enter '" + path + "'");

@@ -46,7 +46,8 @@ void stream_out(const os::User& user, const std::string& path) {
 
 int main(int argc, char** argv) {
   const std::string direction = argc == 4 ? argv[1] : "";
-  if (direction != "in" && direction != "out") return std::fputs("usage: concourse-nstar in|out USER PATH (started by concourse-garden)\n", stderr), 2;
+  if (direction != "in" && direction != "out")
+    return std::fputs("usage: concourse-nstar in|out USER PATH (started by concourse-garden)\n", stderr), 2;
   std::signal(SIGPIPE, SIG_IGN);
   std::setlocale(LC_CTYPE, "C.UTF-8");  // names are bytes; now, while it is our own file that is read for it
   try {

@@ -25,7 +25,8 @@ void check(archive* a, int result, const std::string& what) {
   const char* said = archive_error_string(a);
   std::string why = said != nullptr ? said : "unknown error";
   // Some of its messages leave out what the system said.
-  if (const int number = archive_errno(a); number > 0 && why.find(errno_text(number)) == std::string::npos) why += ": " + errno_text(number);
+  if (const int number = archive_errno(a); number > 0 && why.find(errno_text(number)) == std::string::npos)
+    why += ": " + errno_text(number);
   throw Error(ErrorKind::invalid, what + ": " + why);
 }
 
@@ -88,15 +89,17 @@ class Creator {
   }
   void zeros(la_int64_t count, const std::string& name) {
     static const char nothing[64 << 10] = {};
-    for (; count > 0; count -= sizeof nothing) write(nothing, static_cast<std::size_t>(std::min<la_int64_t>(count, sizeof nothing)), name);
+    for (; count > 0; count -= sizeof nothing)
+      write(nothing, static_cast<std::size_t>(std::min<la_int64_t>(count, sizeof nothing)), name);
   }
   void write(const void* bytes, std::size_t size, const std::string& name) {
-    if (size > 0 && archive_write_data(writer_.get(), bytes, size) < 0) check(writer_.get(), ARCHIVE_FATAL, "archive '" + name + "'");
+    if (size > 0 && archive_write_data(writer_.get(), bytes, size) < 0)
+      check(writer_.get(), ARCHIVE_FATAL, "archive '" + name + "'");
   }
 
   Writer writer_;
   std::unique_ptr<archive_entry_linkresolver, void (*)(archive_entry_linkresolver*)> links_{archive_entry_linkresolver_new(),
-                                                                                           archive_entry_linkresolver_free};
+                                                                                            archive_entry_linkresolver_free};
 };
 
 }  // namespace

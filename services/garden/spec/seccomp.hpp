@@ -6,8 +6,8 @@
 namespace concourse::garden {
 
 // OCI's linux.seccomp: every call of this architecture but those that reach beyond a container. One that libseccomp doesn't
-// know, or that is newer than our review, is refused with EPERM. Equal in effect to the default profile of containerd and moby as the
-// Go worker has it; docs/isolation.md compares call by call.
+// know, or that is newer than our review, is refused with EPERM. Equal in effect to the default profile of containerd and moby as
+// the Go worker has it; docs/isolation.md compares call by call.
 Json default_seccomp();
 
 // The same for privileged containers in the fuse-only mode: mounting and namespaces are allowed too.

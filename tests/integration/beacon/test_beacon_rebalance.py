@@ -11,7 +11,7 @@ from traffic import connect, exchange, receive
 
 
 def test_a_move_carries_open_connections_to_their_end(make_tsa, make_beacon, services):
-    first, second = make_tsa(), make_tsa(start=False)
+    first = make_tsa()
     beacon = make_beacon([first])
     old = first.wait_registered()
     with connect(old.garden) as s:

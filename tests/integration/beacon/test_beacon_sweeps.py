@@ -7,7 +7,7 @@ import pytest
 
 from harness.control_double import Control
 from harness.wait import wait_until
-from stand_ins import Api, echo
+from stand_ins import Api
 
 SWEEP = "--sweep-interval=200ms"
 

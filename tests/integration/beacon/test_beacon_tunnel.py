@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from harness.wait import wait_until
-from stand_ins import Service, echo
+from stand_ins import echo
 from recovery import recovery
 from traffic import connect, exchange, receive, receive_all, together
 
