@@ -24,9 +24,9 @@ void check(archive* a, int result, const std::string& what) {
   if (result >= ARCHIVE_WARN) return;
   const char* said = archive_error_string(a);
   std::string why = said != nullptr ? said : "unknown error";
-  // Some of its messages leave out what the system said.
-  if (const int number = archive_errno(a); number > 0 && why.find(errno_text(number)) == std::string::npos)
-    why += ": " + errno_text(number);
+  // Some of its messages leave out what the system said. EILSEQ is its number for a bad archive.
+  const int number = archive_errno(a);
+  if (number > 0 && number != EILSEQ && why.find(errno_text(number)) == std::string::npos) why += ": " + errno_text(number);
   throw Error(ErrorKind::invalid, what + ": " + why);
 }
 
