@@ -36,6 +36,7 @@ void Context::checked(const config::Values& values) const {
 
 void Context::start(std::string_view source, const config::Values& values, const std::filesystem::path& control_path) {
   log::start(source, log::parse_level(values.text("log-level")), log::parse_format(values.text("log-format")));
+  for (const auto& warning : values.warnings) log::warn(warning);
   auto listener = listeners_.take("control", control_path);
   lend("control", listener.get());
   control_ = std::make_unique<ControlServer>(loop_, std::move(listener));

@@ -33,7 +33,8 @@ class Context {
   // To be called when all settings have been read and found right: the end of a program that was only to check them.
   void checked(const config::Values& values) const;
 
-  // Opens the logs as `source`, starts the control socket (name "control", else `control_path`) with the common commands.
+  // Opens the logs as `source`, writes there what the settings only warn of, and starts the control socket (name "control", else
+  // `control_path`) with the common commands.
   void start(std::string_view source, const config::Values& values, const std::filesystem::path& control_path);
 
   // Adds a command to the control socket, or a part of the answer to `status`.

@@ -38,7 +38,6 @@ int main(int argc, char** argv) {
     const auto control = protocol::control_socket(options.runtime_dir, "beacon");
     os::make_directories(control.parent_path());
     ctx.start("beacon", values, control);
-    for (const auto& warning : values.warnings) log::warn(warning);
 
     beacon::Succession succession(ctx);
     beacon::Beacon beacon(

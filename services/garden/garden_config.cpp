@@ -48,6 +48,7 @@ config::Values with_garden_config(const config::Values& given) {
   try {
     // Parsed by the same table as the command line; what must be given there isn't given here.
     const auto parsed = config::parse({.name = "", .summary = "", .groups = {config::garden_group()}}, arguments, {});
+    for (const auto& warning : parsed.warnings) log::warn("garden-config: " + warning, {{"file", file}});
     for (const auto& [name, entry] : parsed.entries_)
       if (entry.source != config::Source::fallback) merged.entries_[name] = entry;
   } catch (const Error& e) {

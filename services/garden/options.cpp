@@ -37,6 +37,11 @@ config::Program program() {
 
 Options parse_options(const config::Values& given) {
   const config::Values values = with_garden_config(given);
+  if (const auto& runtime = values.text("runtime"); runtime != "guardian")
+    throw Error(ErrorKind::usage,
+                "this worker has no runtime '" + runtime + "'; use --runtime guardian, which makes containers with crun or runc");
+  if (const auto& bin = values.text("garden-bin"); !bin.empty())
+    throw Error(ErrorKind::usage, "this worker runs its own Garden and not '" + bin + "'; drop --garden-bin");
   Options o;
   o.paths = {values.text("runtime-dir"), values.text("work-dir")};
   o.oci_runtime = values.text("oci-runtime");

@@ -61,15 +61,4 @@ std::string leftover_variables(const std::string& runtime, const config::Environ
   return "";
 }
 
-std::string ignored_settings(const config::Values& values) {
-  if (values.text("runtime") == "containerd") return "";
-  std::vector<std::string> given;
-  for (const auto& group : {config::containerd_group(), config::containerd_network_group()})
-    for (const auto& option : group.options)
-      // Garden and BaggageClaim obey this one with every runtime.
-      if (values.given(option.name) && option.name != "containerd-privileged-mode")
-        given.push_back("--" + std::string(option.name));
-  return given.empty() ? "" : "without effect with --runtime " + values.text("runtime") + ": " + join(given, ", ");
-}
-
 }  // namespace concourse::supervisor

@@ -12,7 +12,4 @@ namespace concourse::supervisor {
 // sets are fine with every runtime, except that our own CONCOURSE_GARDEN_* beyond the peer's few are Garden settings to it.
 std::string leftover_variables(const std::string& runtime, const config::Environment& environment);
 
-// One line about containerd settings that have no effect with another runtime; empty if there are none.
-std::string ignored_settings(const config::Values& values);
-
 }  // namespace concourse::supervisor

@@ -2,8 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include "services/supervisor/options.hpp"
-
 using namespace concourse;
 using namespace concourse::supervisor;
 
@@ -36,14 +34,4 @@ TEST_CASE("leftovers: houdini takes neither") {
   CHECK(leftover_variables("houdini", {{"CONCOURSE_CONTAINERD_NOPE", "1"}}) ==
         "cannot use CONCOURSE_CONTAINERD_ environment variables with Houdini: unset CONCOURSE_CONTAINERD_NOPE");
   CHECK(leftover_variables("houdini", {}) == "");
-}
-
-TEST_CASE("leftovers: containerd settings without effect are named, but not the one that BaggageClaim obeys") {
-  const auto values = [](const config::Environment& environment) {
-    return config::parse(worker_program(), {"--work-dir=/w", "--tsa-worker-private-key=/dev/null"}, environment);
-  };
-  CHECK(ignored_settings(values({})) == "");
-  CHECK(ignored_settings(values({{"CONCOURSE_CONTAINERD_PRIVILEGED_MODE", "ignore"}})) == "");
-  CHECK(ignored_settings(values({{"CONCOURSE_CONTAINERD_MTU", "1400"}, {"CONCOURSE_CONTAINERD_INIT_BIN", "/x"}})) ==
-        "without effect with --runtime guardian: --containerd-init-bin, --containerd-mtu");
 }

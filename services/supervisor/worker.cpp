@@ -12,7 +12,6 @@
 #include "common/version.hpp"
 #include "services/supervisor/checks.hpp"
 #include "services/supervisor/commands.hpp"
-#include "services/supervisor/leftovers.hpp"
 #include "services/supervisor/limits.hpp"
 #include "services/supervisor/locks.hpp"
 #include "services/supervisor/options.hpp"
@@ -39,8 +38,6 @@ void log_start(const config::Values& values) {
   log::info("settings", {{"command_line", values.effective(groups, config::Source::command_line)},
                          {"environment", values.effective(groups, config::Source::environment)},
                          {"defaults", values.effective(groups, config::Source::fallback)}});
-  for (const auto& warning : values.warnings) log::warn(warning);
-  if (const auto ignored = ignored_settings(values); !ignored.empty()) log::warn(ignored);
   if (!values.words.empty()) log::warn("words on the command line without effect", {{"words", values.words}});
 }
 

@@ -86,7 +86,7 @@ Group runtime_group() {
       {{.name = "runtime",
         .type = Type::choice,
         .value = "guardian",
-        .help = "What runs the containers.",
+        .help = "What runs the containers: guardian is our own Garden, the others are refused.",
         .choices = {"guardian", "containerd", "houdini"}},
        {.name = "oci-runtime",
         .help =

@@ -54,7 +54,7 @@ std::string_view instead_of(std::string_view name) {
 Group garden_group() {
   Group group{
       "Guardian Configuration",
-      {{.name = "garden-bin", .help = "gdn to run in place of our own Garden: a name in PATH or a path."},
+      {{.name = "garden-bin", .help = "Refused: this worker runs its own Garden and no gdn."},
        {.name = "garden-request-timeout",
         .type = Type::duration,
         .value = "5m",

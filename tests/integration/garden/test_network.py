@@ -72,8 +72,11 @@ def test_containers_reach_each_other_but_not_under_a_false_name(api, own_rootfs)
 
 
 def test_dns_servers_and_hosts_of_the_operator(make_garden, own_rootfs, scratch):
-    (scratch / "config.ini").write_text("[server]\ndns-server = 9.9.9.9\nadditional-host-entry = 1.2.3.4 special\n")
-    api = make_garden("--garden-dns-server=1.1.1.1", "--garden-dns-server=8.8.8.8", f"--garden-config={scratch / 'config.ini'}").api
+    (scratch / "config.ini").write_text("[server]\ndns-server = 9.9.9.9\nadditional-host-entry = 1.2.3.4 special\ngraph = /g\n")
+    garden = make_garden("--garden-dns-server=1.1.1.1", "--garden-dns-server=8.8.8.8", f"--garden-config={scratch / 'config.ini'}", "--garden-tag=x")
+    api = garden.api
+    for warning in ("garden-config: --garden-graph has no effect", "--garden-tag has no effect"):
+        assert any(f"garden.{warning}" in line for line in garden.lines)
     handle = api.create(own_rootfs)
     assert api.output(handle, "cat", "/etc/resolv.conf")[1] == b"nameserver 1.1.1.1\nnameserver 8.8.8.8\n"
     assert b"1.2.3.4 special\n" in api.output(handle, "cat", "/etc/hosts")[1]
@@ -81,11 +84,12 @@ def test_dns_servers_and_hosts_of_the_operator(make_garden, own_rootfs, scratch)
 
 @pytest.mark.parametrize("flag, words", [("--garden-network-pool=x", "--garden-network-pool: 'x'"), ("--garden-deny-network=1.2.3.4/40", "--garden-deny-network"),
                                          ("--garden-additional-host-entry=nope", "--garden-additional-host-entry"), ("--nope", "unknown flag '--nope'"),
-                                         ("--oci-runtime=/no/such", "/no/such")])
+                                         ("--oci-runtime=/no/such", "/no/such"), ("--runtime=containerd", "no runtime 'containerd'"),
+                                         ("--garden-bin=gdn", "drop --garden-bin")])
 def test_bad_flags_are_one_line(install, scratch, run_dir, flag, words):
     done = subprocess.run([install.program("concourse-garden"), f"--work-dir={scratch}/w", f"--runtime-dir={run_dir}/r", flag], capture_output=True,
                           text=True, timeout=60)
-    assert done.returncode == (1 if "runtime" in flag else 2)
+    assert done.returncode == (1 if "oci-runtime" in flag else 2)
     errors = done.stderr.strip().split("\n")
     assert len(errors) == 1
     assert words in errors[0]

@@ -53,9 +53,12 @@ def test_missing_required_flags_are_named_with_their_variables(worker):
                                      "the required flag --work-dir (or $CONCOURSE_WORK_DIR) was not given")
 
 
-def test_what_bosh_exports_for_containerd_is_ignored_with_one_line(worker):
-    worker.start_ready(environment={"CONCOURSE_CONTAINERD_INIT_BIN": "/x/init", "CONCOURSE_CONTAINERD_CNI_PLUGINS_DIR": "/x"})
-    assert worker.logged("supervisor.without effect with --runtime guardian: --containerd-init-bin, --containerd-cni-plugins-dir")
+def test_settings_for_containerd_are_ignored_with_a_line_that_says_what_to_use(worker):
+    # What BOSH exports whatever the runtime, and a flag that Garden has under another name.
+    worker.start_ready("--containerd-mtu=1400", environment={"CONCOURSE_CONTAINERD_INIT_BIN": "/x/init"})
+    assert worker.logged("supervisor.CONCOURSE_CONTAINERD_INIT_BIN has no effect: pid 1 of a container is the worker's own")
+    assert worker.logged("supervisor.--containerd-mtu has no effect: use --garden-mtu")
+    assert not any("containerd" in argument for argument in worker.events("garden", "started")[0]["arguments"])
 
 
 def test_flags_without_effect_and_stray_words_are_told_in_the_log(worker):
