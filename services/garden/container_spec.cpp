@@ -67,6 +67,11 @@ Limits parse_limits(const Json& json) {
   limits.pids = uint_field(object_field(json, "pid_limits"), "max");
   limits.bandwidth = object_field(json, "bandwidth_limits");
   limits.disk = object_field(json, "disk_limits");
+  limits.disk_bytes = uint_field(limits.disk, "byte_hard");
+  limits.disk_inodes = uint_field(limits.disk, "inode_hard");
+  const auto scope = uint_field(limits.disk, "scope");
+  if (scope > 1) throw bad("unknown disk limit scope " + std::to_string(scope));
+  limits.disk_exclusive = scope == 1;
   return limits;
 }
 

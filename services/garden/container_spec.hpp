@@ -21,6 +21,8 @@ struct Limits {
   std::uint64_t cpu_weight = 0, cpu_shares = 0;  // weight wins
   std::uint64_t memory_bytes = 0;
   std::uint64_t pids = 0;
+  std::uint64_t disk_bytes = 0, disk_inodes = 0;
+  bool disk_exclusive = false;                             // what the image has doesn't count
   Json bandwidth = Json::object(), disk = Json::object();  // reported as they came
 };
 

@@ -9,6 +9,7 @@
 #include "common/daemon/log.hpp"
 #include "common/os/file.hpp"
 #include "common/protocol/shim.hpp"
+#include "services/garden/disk/disk_limit.hpp"
 #include "services/garden/errors.hpp"
 #include "services/garden/etc_directory.hpp"
 #include "services/garden/paths.hpp"
@@ -78,7 +79,10 @@ std::string ContainerStore::create(ContainerSpec spec) {
     step("record", [&] { os::replace_file(created_path(dir), ""); });
   } catch (const Error& e) {
     remove_remains(handle);
-    if (container != nullptr) network = container->network();
+    if (container != nullptr) {
+      lift_disk_limit(container->spec());
+      network = container->network();
+    }
     network_.disconnect(network);
     network_.give_back(network);
     creations_.failed(e.what());
@@ -112,6 +116,7 @@ void ContainerStore::build(Container& container, Deadline deadline) {
     os::replace_file(protocol::shim::config_path(container.dir()),
                      dump_json(protocol::shim::to_json(runtime_.shim_config(spec, options_.request_timeout))), 0600);
   });
+  step("disk limit", [&] { hold_disk_limit(spec, deadline); });
   const auto started = step("start", [&] { return container.shim().start(runtime_.shim, deadline); });
   step("network", [&] {
     network_.connect(container.network(), started.network.get());
@@ -126,6 +131,7 @@ void ContainerStore::destroy(const std::string& handle) {
   ScopeExit give_up([&] { container->destroying = false; });
   count_oom_kills(*container);  // what its cgroup tells is gone with it
   tear_down(*container, Deadline::in(options_.request_timeout));
+  lift_disk_limit(container->spec());
   network_.give_back(container->network());
   events_.forget(handle);
   release(handle);

@@ -52,6 +52,19 @@ TEST_CASE("container spec: what the web sends for a task") {
   CHECK(to_json(again) == to_json(spec));
 }
 
+TEST_CASE("container spec: a disk limit is understood, and kept as it came") {
+  const auto limits = [](const char* disk) {
+    return parse_container_spec(parse_json(std::string(R"({"rootfs":"raw:///r","limits":{"disk_limits":)") + disk + "}}")).limits;
+  };
+  const auto total = limits(R"({"byte_hard":5,"byte_soft":3,"inode_hard":7})");
+  CHECK(total.disk_bytes == 5);
+  CHECK(total.disk_inodes == 7);
+  CHECK_FALSE(total.disk_exclusive);
+  CHECK(total.disk == parse_json(R"({"byte_hard":5,"byte_soft":3,"inode_hard":7})"));
+  CHECK(limits(R"({"byte_hard":5,"scope":1})").disk_exclusive);
+  CHECK(limits("{}").disk_bytes == 0);
+}
+
 TEST_CASE("container spec: no rules at all means hermetic, no handle gets one, image.uri works in place of rootfs") {
   const auto spec = parse_container_spec({{"image", {{"uri", "raw:///r"}}}});
   CHECK(spec.hermetic);
@@ -70,6 +83,7 @@ TEST_CASE("container spec: refusals in the words that clients know") {
   CHECK(refusal({{"bind_mounts", {{{"src_path", std::string("/s\0s", 4)}, {"dst_path", "/d"}}}}}) ==
         "src and dst must not have a NUL byte");
   CHECK(refusal({{"rootfs", "raw:///r%00"}}) == "rootfs has a NUL byte");
+  CHECK(refusal({{"limits", {{"disk_limits", {{"scope", 2}}}}}}) == "unknown disk limit scope 2");
   for (const char* taken :
        {"/", "//", "//dev", "/dev", "/dev/", "/proc", "/proc/sys", "/tmp/../dev/concourse-init", "/tmp/build/../../proc/self"})
     CHECK_MESSAGE(

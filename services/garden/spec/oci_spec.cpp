@@ -79,6 +79,7 @@ Json linux_part(const ContainerSpec& spec, const Machine& machine) {
     part["uidMappings"] = id_mappings(machine.highest_uid);
     part["gidMappings"] = id_mappings(machine.highest_gid);
     part["seccomp"] = fuse ? machine.fuse_seccomp : machine.seccomp;
+    if (spec.limits.disk_bytes != 0) part["seccomp"] = without_subvolumes(std::move(part["seccomp"]));
     // A masked proc can't be mounted again in a nested user namespace, which is what the fuse mode is for.
     if (!fuse)
       part["maskedPaths"] = {

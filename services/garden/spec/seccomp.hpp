@@ -13,4 +13,7 @@ Json default_seccomp();
 // The same for privileged containers in the fuse-only mode: mounting and namespaces are allowed too.
 Json fuse_seccomp();
 
+// The same profile without btrfs' calls for subvolumes and snapshots: each would have a quota of its own.
+Json without_subvolumes(Json profile);
+
 }  // namespace concourse::garden

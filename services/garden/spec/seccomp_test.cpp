@@ -1,8 +1,11 @@
 #include "services/garden/spec/seccomp.hpp"
 
 #include <doctest/doctest.h>
+#include <linux/btrfs.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -124,4 +127,20 @@ TEST_CASE("seccomp: the fuse profile allows mounts and namespaces, but no foreig
   for (const int type : {0, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET})
     CHECK_MESSAGE(result([type] { return ::syscall(SYS_setns, -1, type); }) == EPERM, type);
   CHECK(result([] { return ::syscall(SYS_bpf, -1, 0, 0); }) == EPERM);
+}
+
+TEST_CASE("seccomp: without subvolumes, every other request to a descriptor passes") {
+  for (const auto& profile : {without_subvolumes(default_seccomp()), without_subvolumes(fuse_seccomp())}) {
+    const auto request = [&](unsigned long number) {
+      return outcome(profile, [number] { return ::syscall(SYS_ioctl, -1, number); });
+    };
+    for (const auto number : std::initializer_list<unsigned long>{BTRFS_IOC_SUBVOL_CREATE, BTRFS_IOC_SUBVOL_CREATE_V2,
+                                                                  BTRFS_IOC_SNAP_CREATE, BTRFS_IOC_SNAP_CREATE_V2}) {
+      CHECK_MESSAGE(request(number) == EPERM, number);
+      CHECK_MESSAGE(request(number | 1ul << 32) == EPERM, number);  // the kernel doesn't look there
+    }
+    for (const auto number : std::initializer_list<unsigned long>{TCGETS, TIOCGWINSZ, FIONREAD, FICLONE, FS_IOC_GETFLAGS,
+                                                                  BTRFS_IOC_CLONE_RANGE, BTRFS_IOC_INO_LOOKUP, 0ul, ~0ul})
+      CHECK_MESSAGE(request(number) == EBADF, number);
+  }
 }
