@@ -124,8 +124,14 @@ Shown BtrfsDriver::recover(const VolumeDir& volume, const IdView& view, const Mo
 bool BtrfsDriver::destroy(const VolumeDir& volume) {
   unmount_all(volume.data(), /*lazy=*/true);
   const UniqueFd directory(::open(volume.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const UniqueFd data(directory ? ::openat(directory.get(), kDataDirectory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1);
+  std::uint64_t id = 0;
+  const bool is_subvolume = data && btrfs_util_is_subvolume_fd(data.get()) == BTRFS_UTIL_OK &&
+                            btrfs_util_subvolume_id_fd(data.get(), &id) == BTRFS_UTIL_OK;
   // Subvolumes that a privileged container has made inside go too. What is no subvolume is removed file by file.
-  if (directory) (void)btrfs_util_delete_subvolume_fd(directory.get(), kDataDirectory, BTRFS_UTIL_DELETE_SUBVOLUME_RECURSIVE);
+  if (is_subvolume &&
+      btrfs_util_delete_subvolume_fd(directory.get(), kDataDirectory, BTRFS_UTIL_DELETE_SUBVOLUME_RECURSIVE) == BTRFS_UTIL_OK)
+    qgroups_.remove(directory.get(), id);
   remove_tree(volume.path);
   return true;
 }

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "common/base/unique_fd.hpp"
+#include "services/baggageclaim/drivers/deleted_qgroups.hpp"
 #include "services/baggageclaim/drivers/driver.hpp"
 #include "services/baggageclaim/uidgid/id_policy.hpp"
 #include "services/baggageclaim/uidgid/user_namespace.hpp"
@@ -42,6 +43,7 @@ class BtrfsDriver : public Driver {
   const IdPolicy policy_;
   const std::unique_ptr<UserNamespaces> namespaces_;  // nullptr: ids can't be mapped
   const UniqueFd bare_tree_;                          // the volumes' directory without the mounts in it
+  DeletedQgroups qgroups_;
 };
 
 }  // namespace concourse::baggageclaim

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness.baggageclaim_server import Server
 from harness.http import StatusError
 
 MIB = 1 << 20
@@ -57,6 +58,15 @@ def btrfs(scratch, own_rootfs):
     (made.base / "more").write_bytes(b"x" * (8 * MIB))
     yield made
     subprocess.run(["umount", made.path], check=True)
+
+
+@pytest.fixture
+def baggageclaim(install, scratch, run_dir, sandboxed):
+    """A BaggageClaim with driver btrfs."""
+    server = Server(install, scratch / "volumes-of", run_dir / "b", "btrfs").start()
+    yield server
+    server.leave_nothing()
+    subprocess.run(["umount", server.volumes_dir], check=True)
 
 
 def limited(api, volume, mib, exclusive=False, **spec):
@@ -175,3 +185,32 @@ def test_where_a_limit_cant_hold_the_log_says_so(btrfs, garden, api, own_rootfs)
 def test_an_unknown_scope_is_refused(api, own_rootfs):
     with pytest.raises(StatusError, match="unknown disk limit scope 2"):
         api.create(own_rootfs, limits={"disk_limits": {"byte_hard": 1, "scope": 2}})
+
+
+def finish_removals(btrfs):
+    for what in ("filesystem", "subvolume", "filesystem"):  # the first wakes the kernel's cleaner, for which the second waits
+        btrfs(what, "sync", btrfs.path)
+
+
+def test_a_limit_goes_with_the_volume(baggageclaim, rootfs, api):
+    volumes, btrfs = baggageclaim.api, Btrfs(baggageclaim.volumes_dir)
+    volumes.create("empty", "image", privileged=True)
+    subprocess.run(["cp", "-a", f"{rootfs}/.", baggageclaim.data("image")], check=True)
+    volumes.create({"type": "cow", "volume": "image"}, "v")  # shown with other owners: a mount lies over it
+    handle = limited(api, baggageclaim.data("v"), 12, exclusive=True)
+    assert 8 < fill(api, handle)[0] <= 12
+    number = int(btrfs("inspect-internal", "rootid", baggageclaim.data("v")))
+    assert btrfs.quotas()[number] != ["none", "none"]
+    # Before its container, so that nobody lifts the limit; and with a child, for which the kernel keeps what is known of `v`.
+    baggageclaim.restart()
+    volumes.create({"type": "cow", "volume": "v"}, "child")
+    volumes.destroy("v")
+    api.destroy(handle)
+    finish_removals(btrfs)
+    assert number in btrfs.quotas()
+    volumes.destroy("child")
+    finish_removals(btrfs)
+    # The next volume that goes takes it along.
+    volumes.create("empty", "w")
+    volumes.destroy("w")
+    assert number not in btrfs.quotas()
