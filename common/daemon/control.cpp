@@ -74,10 +74,14 @@ void ControlServer::serve(int fd) {
   }
 }
 
-Json ask(const std::filesystem::path& socket, Json question, Deadline deadline, const std::vector<int>& fds,
-         std::vector<UniqueFd>* received) {
+Json with_request(Json question) {
   if (!log::current_request().empty()) question["request"] = log::current_request();
-  auto frame = os::call_unix(socket, dump_json(question), fds, deadline);
+  return question;
+}
+
+Json ask(const std::filesystem::path& socket, const Json& question, Deadline deadline, const std::vector<int>& fds,
+         std::vector<UniqueFd>* received) {
+  auto frame = os::call_unix(socket, dump_json(with_request(question)), fds, deadline);
   Json answer = parse_json(frame.body);
   if (!bool_field(answer, "ok")) throw Error(ErrorKind::internal, string_field(answer, "error", "refused without a reason"));
   if (received != nullptr) *received = std::move(frame.fds);

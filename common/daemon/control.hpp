@@ -48,8 +48,12 @@ class ControlServer {
   std::map<int, UniqueFd> connections_;
 };
 
-// Asks the service at `socket`. Throws Error: unavailable when nobody listens, the service's own words when it refuses.
-Json ask(const std::filesystem::path& socket, Json question, Deadline deadline, const std::vector<int>& fds = {},
+// The question with the id of the request that this thread works on, if there is one.
+Json with_request(Json question);
+
+// Asks the service at `socket`, under this thread's request. Throws Error: unavailable when nobody listens, the service's own words
+// when it refuses.
+Json ask(const std::filesystem::path& socket, const Json& question, Deadline deadline, const std::vector<int>& fds = {},
          std::vector<UniqueFd>* received = nullptr);
 
 }  // namespace concourse::daemon

@@ -1,6 +1,8 @@
 #include "services/supervisor/control_call.hpp"
 
 #include "common/base/error.hpp"
+#include "common/daemon/control.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/os/unix_socket.hpp"
 
 namespace concourse::supervisor {
@@ -11,10 +13,10 @@ constexpr auto kWireLimit = std::chrono::milliseconds(500);
 }  // namespace
 
 ControlCall::ControlCall(EventLoop& loop, const std::filesystem::path& socket, const Json& question, Duration limit, Done done)
-    : loop_(loop), done_(std::move(done)) {
+    : loop_(loop), done_(log::in_this_request(std::move(done))) {
   try {
     connection_ = os::connect_unix(socket, Deadline::in(kWireLimit));
-    os::send_frame(connection_.get(), dump_json(question), {}, Deadline::in(kWireLimit));
+    os::send_frame(connection_.get(), dump_json(daemon::with_request(question)), {}, Deadline::in(kWireLimit));
   } catch (const Error& e) {
     timer_ = loop_.after(Duration::zero(), [this, text = std::string(e.what())] { finish({}, text); });
     return;

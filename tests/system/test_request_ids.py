@@ -1,6 +1,7 @@
 """One request has one name in the logs of all services that it passes through."""
 
 import re
+import subprocess
 
 from harness.wait import wait_until
 
@@ -33,3 +34,12 @@ def test_a_health_check_takes_the_clients_id_to_both_services(worker):
     assert worker.health.request("GET", "/", headers={"X-Request-Id": "probe-7.a_B"}).status == 200
     find(worker, "garden", "request", target="/ping", request="probe-7.a_B")
     find(worker, "baggageclaim", "request", target="/volumes", request="probe-7.a_B")
+
+
+def test_a_drain_has_the_id_of_the_command_that_asked_for_it(worker, install):
+    subprocess.run([install.program("concourse-workerctl"), "drain", "--land", f"--runtime-dir={worker.runtime_dir}"], check=True, timeout=60)
+    request = find(worker, "supervisor", "draining", mode="land")["data"]["request"]
+    assert re.fullmatch("[0-9a-f]{12}", request)
+    find(worker, "supervisor", "beacon told", request=request)
+    find(worker, "beacon", "draining", request=request)
+    assert worker.wait_exit() == 0
