@@ -1,6 +1,7 @@
 #include "common/loop/event_loop.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -29,7 +30,7 @@ TEST_CASE("event loop: timers in order, cancelled ones never, periodic ones agai
 TEST_CASE("event loop: a watch may remove itself, and a reused descriptor number gets no stale event") {
   EventLoop loop;
   int first[2], calls = 0;
-  REQUIRE(pipe(first) == 0);
+  REQUIRE(pipe2(first, O_CLOEXEC) == 0);
   REQUIRE(write(first[1], "x", 1) == 1);
   loop.watch(first[0], EPOLLIN, [&](std::uint32_t) {
     ++calls;

@@ -9,7 +9,6 @@
 #include "common/testing/fuzz.hpp"
 
 using namespace concourse;
-using concourse::testing::fuzz_check;
 
 std::vector<std::string> concourse::testing::fuzz_seeds() {
   const auto seed = [](const std::string& user, const std::string& passwd, const std::string& group) {

@@ -26,8 +26,7 @@ class Decoder {
   std::uint64_t u64() { return number(8); }
   std::string_view text() {
     const std::uint32_t size = u32();
-    if (!ok_ || static_cast<std::size_t>(end_ - at_) < std::size_t{size} + 1 || at_[size] != '\0')
-      return fail(), std::string_view("", 0);
+    if (!ok_ || static_cast<std::size_t>(end_ - at_) < std::size_t{size} + 1 || at_[size] != '\0') return fail(), "";
     const std::string_view out(at_, size);
     at_ += size + 1;
     return out;

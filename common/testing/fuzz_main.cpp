@@ -19,6 +19,7 @@
 
 #include "common/testing/fuzz.hpp"
 
+// NOLINTNEXTLINE(bugprone-reserved-identifier): it is the sanitizers' own
 extern "C" void __sanitizer_set_death_callback(void (*)()) __attribute__((weak));
 
 namespace {

@@ -1,6 +1,7 @@
 #include "services/supervisor/notify_socket.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -54,7 +55,7 @@ TEST_CASE("notify: the sender is the process that sent, and descriptors that com
   daemon::notify("READY=1");
 
   int pipe_ends[2];
-  REQUIRE(pipe(pipe_ends) == 0);
+  REQUIRE(pipe2(pipe_ends, O_CLOEXEC) == 0);
   UniqueFd client(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -92,7 +93,7 @@ TEST_CASE("notify: a runtime directory too long for a socket's address is a usag
   EventLoop loop;
   const auto deep = folder.path / std::string(100, 'd');
   try {
-    NotifySocket(loop, deep / "notify.sock", nullptr);
+    const NotifySocket socket(loop, deep / "notify.sock", nullptr);
     FAIL("bound to an impossible address");
   } catch (const Error& e) {
     CHECK(e.kind() == ErrorKind::usage);
