@@ -19,7 +19,7 @@ namespace {
 
 Json minimal() { return {{"handle", "h"}, {"rootfs", "raw:///r"}}; }
 
-std::string refusal(Json patch) {
+std::string refusal(const Json& patch) {
   Json json = minimal();
   json.merge_patch(patch);
   try {
