@@ -2,8 +2,6 @@
 
 #include <nftables/libnftables.h>
 
-#include <cstdio>
-
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
 
@@ -15,14 +13,12 @@ std::string elements(const std::vector<std::string>& list) {
   return list.empty() ? "" : "elements = { " + join(list, ", ") + " }; ";
 }
 
-// The chain with a container's exceptions.
-std::string chain_of(std::uint32_t address) {
-  char text[16];
-  std::snprintf(text, sizeof text, "out_%08x", address);
-  return text;
-}
+std::string quoted(const std::string& link) { return '"' + link + '"'; }
 
-std::string exception_element(std::uint32_t address) { return ipv4_text(address) + " : jump " + chain_of(address); }
+// The chain with a container's exceptions.
+std::string chain_of(const std::string& link) { return "out_" + link; }
+
+std::string exception_element(const std::string& link) { return quoted(link) + " : jump " + chain_of(link); }
 
 std::string port_element(std::uint32_t address, PortMapping mapping) {
   return std::to_string(mapping.host_port) + " : " + ipv4_text(address) + " . " + std::to_string(mapping.container_port);
@@ -35,11 +31,11 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
   std::string chains;
   for (const auto& range : rules.restricted) restricted.push_back(range.text());
   for (const auto& own : rules.own) {
-    if (own.hermetic) hermetic.push_back(ipv4_text(own.address));
+    if (own.hermetic) hermetic.push_back(quoted(own.link));
     for (const auto& mapping : own.ports) ports.push_back(port_element(own.address, mapping));
     if (own.exceptions.empty()) continue;
-    exceptions.push_back(exception_element(own.address));
-    chains += "  chain " + chain_of(own.address) + " {\n    " + join(own.exceptions, "\n    ") + "\n  }\n";
+    exceptions.push_back(exception_element(own.link));
+    chains += "  chain " + chain_of(own.link) + " {\n    " + join(own.exceptions, "\n    ") + "\n  }\n";
   }
   const auto ours = "    meta iifgroup " + std::to_string(rules.link_group);
   const auto to_ours = "    meta oifgroup " + std::to_string(rules.link_group);
@@ -49,13 +45,13 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
   s += "add table inet " + name + "\ndelete table inet " + name + "\n";
   s += "table inet " + name + " {\n";
   s += "  set restricted { type ipv4_addr; flags interval; auto-merge; " + elements(restricted) + "}\n";
-  s += "  set hermetic { type ipv4_addr; " + elements(hermetic) + "}\n";
+  s += "  set hermetic { type ifname; " + elements(hermetic) + "}\n";
   s += "  map ports { type inet_service : ipv4_addr . inet_service; " + elements(ports) + "}\n";
   s += chains;
-  s += "  map exceptions { type ipv4_addr : verdict; " + elements(exceptions) + "}\n";
+  s += "  map exceptions { type ifname : verdict; " + elements(exceptions) + "}\n";
 
   s += "  chain input {\n    type filter hook input priority filter; policy accept;\n";
-  s += ours + " ip saddr @hermetic drop\n";
+  s += ours + " meta iifname @hermetic drop\n";
   if (!rules.allow_host_access) {
     s += ours + " ct state established,related accept\n";
     if (rules.name_server)
@@ -67,9 +63,9 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
   s += "  chain forward {\n    type filter hook forward priority filter; policy accept;\n";
   s += ours + " ct state established,related accept\n";
   s += to_ours + " ct state established,related accept\n";
-  s += ours + " ip saddr vmap @exceptions\n";
-  s += ours + " ip saddr @hermetic drop\n";
-  s += to_ours + " ip daddr @hermetic drop\n";
+  s += ours + " meta iifname vmap @exceptions\n";
+  s += ours + " meta iifname @hermetic drop\n";
+  s += to_ours + " meta oifname @hermetic drop\n";
   s += ours + " ip daddr @restricted reject with icmpx type host-unreachable\n";
   s += "  }\n";
 
@@ -84,8 +80,8 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
 void Firewall::install(const FirewallRules& rules) { run(script(name_, rules), "install the firewall rules"); }
 void Firewall::remove() { run("add table inet " + name_ + "\ndelete table inet " + name_ + "\n", "remove the firewall rules"); }
 
-void Firewall::add_hermetic(std::uint32_t address) {
-  run("add element inet " + name_ + " hermetic { " + ipv4_text(address) + " }\n", "isolate " + ipv4_text(address));
+void Firewall::add_hermetic(const std::string& link) {
+  run("add element inet " + name_ + " hermetic { " + quoted(link) + " }\n", "isolate " + link);
 }
 
 void Firewall::map_port(std::uint32_t address, PortMapping mapping) {
@@ -93,12 +89,12 @@ void Firewall::map_port(std::uint32_t address, PortMapping mapping) {
       "map host port " + std::to_string(mapping.host_port));
 }
 
-void Firewall::add_exceptions(std::uint32_t address, const std::vector<std::string>& matches) {
-  const auto chain = "inet " + name_ + " " + chain_of(address);
+void Firewall::add_exceptions(const std::string& link, const std::vector<std::string>& matches) {
+  const auto chain = "inet " + name_ + " " + chain_of(link);
   std::string commands = "add chain " + chain + "\n";
   for (const auto& match : matches) commands += "add rule " + chain + " " + match + "\n";
-  commands += "add element inet " + name_ + " exceptions { " + exception_element(address) + " }\n";
-  run(commands, "add net-out rules of " + ipv4_text(address));
+  commands += "add element inet " + name_ + " exceptions { " + exception_element(link) + " }\n";
+  run(commands, "add net-out rules of " + link);
 }
 
 void Firewall::forget(const ContainerRules& container) {
@@ -106,7 +102,7 @@ void Firewall::forget(const ContainerRules& container) {
   // An element must be there to be deleted, so it is added first: no question has to be asked before.
   std::string commands;
   if (container.hermetic) {
-    const auto element = "element " + table + "hermetic { " + ipv4_text(container.address) + " }\n";
+    const auto element = "element " + table + "hermetic { " + quoted(container.link) + " }\n";
     commands += "add " + element + "delete " + element;
   }
   for (const auto& mapping : container.ports) {
@@ -114,12 +110,12 @@ void Firewall::forget(const ContainerRules& container) {
     commands += "delete element " + table + "ports { " + std::to_string(mapping.host_port) + " }\n";
   }
   if (!container.exceptions.empty()) {
-    const auto chain = "chain " + table + chain_of(container.address) + "\n";
-    commands += "add " + chain + "add element " + table + "exceptions { " + exception_element(container.address) + " }\n";
-    commands += "delete element " + table + "exceptions { " + ipv4_text(container.address) + " }\n";
+    const auto chain = "chain " + table + chain_of(container.link) + "\n";
+    commands += "add " + chain + "add element " + table + "exceptions { " + exception_element(container.link) + " }\n";
+    commands += "delete element " + table + "exceptions { " + quoted(container.link) + " }\n";
     commands += "flush " + chain + "delete " + chain;
   }
-  if (!commands.empty()) run(commands, "forget the rules of " + ipv4_text(container.address));
+  if (!commands.empty()) run(commands, "forget the rules of " + container.link);
 }
 
 void Firewall::Free::operator()(nft_ctx* context) const { nft_ctx_free(context); }

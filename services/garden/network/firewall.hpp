@@ -2,7 +2,8 @@
 // Nobody else's table or chain is ever touched.
 //
 // Containers' links are recognised by their interface group, so that nothing has to change when a container comes or goes, except
-// for hermetic ones, whose addresses are in a set, and for those with mapped ports or exceptions of their own.
+// for hermetic ones, whose links are in a set, and for those with mapped ports or exceptions of their own. A rule that goes by the
+// link holds for IPv4 and IPv6, whatever address a packet claims.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@ namespace concourse::garden {
 
 // What one container has of its own.
 struct ContainerRules {
+  std::string link;  // the host's end
   std::uint32_t address = 0;
   bool hermetic = false;
   std::vector<PortMapping> ports;
@@ -43,9 +45,9 @@ class Firewall {
   void install(const FirewallRules& rules);
   void remove();
 
-  void add_hermetic(std::uint32_t address);
+  void add_hermetic(const std::string& link);
   void map_port(std::uint32_t address, PortMapping mapping);
-  void add_exceptions(std::uint32_t address, const std::vector<std::string>& matches);
+  void add_exceptions(const std::string& link, const std::vector<std::string>& matches);
   // Takes away all that the container has of its own; what isn't there is fine.
   void forget(const ContainerRules& container);
 

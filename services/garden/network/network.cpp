@@ -34,7 +34,7 @@ void disable_ipv6(const std::string& link) {
 }
 
 ContainerRules rules_of(const ContainerNetwork& container) {
-  ContainerRules rules{container.address, container.hermetic, container.ports, {}};
+  ContainerRules rules{Network::link_name(container.address), container.address, container.hermetic, container.ports, {}};
   for (const Json& rule : container.netout)
     for (auto& match : netout_matches(rule, container.handle)) rules.exceptions.push_back(std::move(match));
   return rules;
@@ -83,7 +83,7 @@ void Network::stop() { firewall_.remove(); }
 void Network::connect(const ContainerNetwork& container, int netns) {
   const auto link = link_name(container.address);
   Netlink netlink;
-  if (container.hermetic) firewall_.add_hermetic(container.address);  // before the first packet can leave
+  if (container.hermetic) firewall_.add_hermetic(link);  // before the first packet can leave
   ScopeExit undo([&] {
     netlink.delete_link(link);
     firewall_.forget(rules_of(container));
@@ -122,7 +122,7 @@ void Network::allow(const ContainerNetwork& container, const Json& rules) {
   std::vector<std::string> matches;
   for (const Json& rule : rules)
     for (auto& match : netout_matches(rule, container.handle)) matches.push_back(std::move(match));
-  if (!matches.empty()) firewall_.add_exceptions(container.address, matches);
+  if (!matches.empty()) firewall_.add_exceptions(link_name(container.address), matches);
 }
 
 std::string Network::external_ip() const { return settings_.external_ip.empty() ? outgoing_address() : settings_.external_ip; }

@@ -78,9 +78,12 @@ TEST_CASE("hosts: localhost, the operator's lines, the container itself") {
 }
 
 TEST_CASE("firewall: host access opens the input chain and nothing else") {
-  const ContainerRules hermetic{*parse_ipv4("10.80.0.9"), true, {}, {}};
-  const ContainerRules open_to_some{
-      *parse_ipv4("10.80.0.8"), false, {{61001, 80}}, netout_matches({{"protocol", 1}, {"ports", {{{"start", 22}}}}}, "h")};
+  const ContainerRules hermetic{"cw0a500009", *parse_ipv4("10.80.0.9"), true, {}, {}};
+  const ContainerRules open_to_some{"cw0a500008",
+                                    *parse_ipv4("10.80.0.8"),
+                                    false,
+                                    {{61001, 80}},
+                                    netout_matches({{"protocol", 1}, {"ports", {{{"start", 22}}}}}, "h")};
   FirewallRules rules;
   rules.link_group = 7;
   rules.restricted = {Ipv4Range::parse("192.168.0.0/16")};
@@ -88,9 +91,9 @@ TEST_CASE("firewall: host access opens the input chain and nothing else") {
   const auto closed = Firewall::script("t", rules);
   CHECK(closed.find("meta iifgroup 7 reject") != std::string::npos);
   CHECK(closed.find("elements = { 192.168.0.0/16 }") != std::string::npos);
-  CHECK(closed.find("elements = { 10.80.0.9 }") != std::string::npos);
+  CHECK(closed.find("elements = { \"cw0a500009\" }") != std::string::npos);
   CHECK(closed.find("elements = { 61001 : 10.80.0.8 . 80 }") != std::string::npos);
-  CHECK(closed.find("elements = { 10.80.0.8 : jump out_0a500008 }") != std::string::npos);
+  CHECK(closed.find("elements = { \"cw0a500008\" : jump out_cw0a500008 }") != std::string::npos);
   rules.allow_host_access = true;
   const auto open = Firewall::script("t", rules);
   CHECK(open.find("meta iifgroup 7 reject") == std::string::npos);
