@@ -52,8 +52,8 @@ void process_spec(const Json& json) {
 
 // The rules become a script for nftables, where a stray character would be a command.
 void net_out(const Json& json) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyz0123456789 .-\"";
-  for (const auto& match : netout_matches(json, "handle"))
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyz0123456789 .:-\"";
+  for (const auto& match : netout_matches(json, "handle", true))
     fuzz_check(match.find_first_not_of(kPlain) == std::string::npos, "a rule has no character of its own");
 }
 
@@ -68,10 +68,11 @@ void small_bodies(const Json& json) {
 
 std::vector<std::string> concourse::testing::fuzz_seeds() {
   std::vector<std::string> seeds = {
-      R"({"handle":"h","rootfs":"","image":{"uri":"raw:///a%20b"},"privileged":true,"network":"10.0.0.0/30","grace_time":5000000000,)"
-      R"("netin":[{"host_port":0,"container_port":80}],"limits":{"disk_limits":{"byte_hard":1},"pid_limits":{"max":9}}})",
+      R"({"handle":"h","rootfs":"","image":{"uri":"raw:///a%20b"},"privileged":true,"network":"10.0.0.0/30","grace_time":5000000000})",
+      R"({"handle":"h","rootfs":"raw:///r","netin":[{"host_port":0,"container_port":80}],"limits":{"disk_limits":{"byte_hard":1},"pid_limits":{"max":9}}})",
       R"({"protocol":1,"networks":[{"start":"10.0.0.1","end":"10.0.0.9"},{"start":"8.8.8.8"}],"ports":[{"start":1,"end":9}],"log":true})",
       R"({"protocol":3,"icmps":{"type":8,"code":0}})",
+      R"({"protocol":4,"networks":[{"start":"fd00::1","end":"fd00::9"}],"icmps":{"type":128,"code":0}})",
       R"({"path":"sh","rlimits":{"nofile":1024,"core":null},"tty":{"window_size":{"columns":80,"rows":24}},"env":["A=\u0000"]})",
       R"({"Kill":true,"VALUE":"x","host_port":65536})",
       "5000000000",

@@ -36,8 +36,11 @@ std::shared_ptr<Container> Container::load(std::filesystem::path dir) {
                 "'" + dir.string() + "' was written by a newer worker (version " + std::to_string(version) + "): run that one");
   const Json* spec = find_field(record, "spec");
   const auto address = parse_ipv4(string_field(record, "address"));
-  if (spec == nullptr || !address) throw Error(ErrorKind::invalid, "'" + spec_path(dir).string() + "' is damaged");
-  ContainerNetwork network{string_field(*spec, "handle"), *address, bool_field(record, "hermetic"), {}, Json::array()};
+  const auto ipv6_text = string_field(record, "ipv6");
+  const auto ipv6 = parse_ipv6(ipv6_text);
+  if (spec == nullptr || !address || (!ipv6 && !ipv6_text.empty()))
+    throw Error(ErrorKind::invalid, "'" + spec_path(dir).string() + "' is damaged");
+  ContainerNetwork network{string_field(*spec, "handle"), *address, ipv6, bool_field(record, "hermetic"), {}, Json::array()};
   if (const Json* ports = find_field(record, "ports"))
     for (const Json& mapping : *ports) network.ports.push_back(parse_port_mapping(mapping));
   if (const Json* netout = find_field(record, "netout")) network.netout = *netout;
@@ -54,6 +57,7 @@ void Container::save() const {
   const Json record = {{"version", kVersion},
                        {"spec", to_json(spec_)},
                        {"address", ipv4_text(network_.address)},
+                       {"ipv6", ipv6()},
                        {"hermetic", network_.hermetic},
                        {"ports", std::move(ports)},
                        {"netout", network_.netout},
@@ -63,6 +67,12 @@ void Container::save() const {
 }
 
 Duration Container::age() const { return Duration(boot_clock_ns() - created_ns_); }
+
+std::vector<std::string> Container::addresses() const {
+  std::vector<std::string> all{ipv4_text(address_)};
+  if (ipv6_) all.push_back(ipv6());
+  return all;
+}
 
 ContainerNetwork Container::network() const {
   const std::lock_guard lock(mutex_);

@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "services/garden/container_spec.hpp"
 #include "services/garden/network/network.hpp"
@@ -28,6 +30,8 @@ class Container {
 
   ContainerNetwork network() const;
   std::uint32_t address() const { return address_; }
+  std::string ipv6() const { return ipv6_ ? ipv6_->text() : ""; }  // empty if it has none
+  std::vector<std::string> addresses() const;                      // all, as text
   // Kept in the record.
   void add_port(PortMapping mapping);
   void add_netout(const Json& rules);
@@ -64,6 +68,7 @@ class Container {
       : dir_(std::move(dir)),
         spec_(std::move(spec)),
         address_(network.address),
+        ipv6_(network.ipv6),
         network_(std::move(network)),
         grace_time_ns_(spec_.grace_time_ns) {}
   void save() const;  // under mutex_
@@ -71,6 +76,7 @@ class Container {
   const std::filesystem::path dir_;
   const ContainerSpec spec_;
   const std::uint32_t address_;
+  const std::optional<Ipv6Address> ipv6_;
   std::int64_t created_ns_ = 0;  // CLOCK_BOOTTIME
   mutable std::mutex mutex_;     // guards network_, and the record on disk
   ContainerNetwork network_;

@@ -25,6 +25,7 @@ Json container_info(Container& container, const Network& network, Deadline deadl
   info["Events"] = Json::array();
   info["HostIP"] = ipv4_text(network.gateway());
   info["ContainerIP"] = ipv4_text(container.address());
+  info["ContainerIPv6"] = container.ipv6();
   info["ExternalIP"] = network.external_ip();
   info["ContainerPath"] = container.dir().string();
   info["Properties"] = Json(container.properties().all());

@@ -65,8 +65,7 @@ std::string ContainerStore::create(ContainerSpec spec) {
   reserve(handle);
   ScopeExit forget([&] { release(handle); });
 
-  ContainerNetwork network{
-      handle, step("network", [&] { return network_.take_address(spec.network); }), spec.hermetic, {}, Json::array()};
+  auto network = step("network", [&] { return network_.reserve(handle, spec.network, spec.hermetic); });
   const auto deadline = Deadline::in(options_.request_timeout);
   const auto dir = options_.paths.container(handle);
   std::shared_ptr<Container> container;
@@ -105,7 +104,7 @@ void ContainerStore::build(Container& container, Deadline deadline) {
   const auto etc = etc_path(container.dir());
   step("files", [&] {
     make_etc_directory(etc);
-    os::replace_file(etc / "hosts", hosts_text(hostname_of(spec.handle), ipv4_text(container.address()), options_.etc));
+    os::replace_file(etc / "hosts", hosts_text(hostname_of(spec.handle), container.addresses(), options_.etc));
     os::replace_file(etc / "hostname", hostname_of(spec.handle) + "\n");
     os::replace_file(etc / "resolv.conf", resolv_conf_text(spec.hermetic, options_.etc));
     if (!is_fully_privileged(spec, runtime_.machine))

@@ -5,6 +5,7 @@
 #include "common/base/error.hpp"
 #include "common/config/groups.hpp"
 #include "services/garden/garden_config.hpp"
+#include "services/garden/network/sysctl.hpp"
 
 namespace concourse::garden {
 
@@ -19,10 +20,25 @@ auto for_flag(const char* flag, F read) {
   }
 }
 
-std::vector<Ipv4Range> networks(const char* flag, const std::vector<std::string>& texts) {
-  std::vector<Ipv4Range> ranges;
-  for (const auto& text : texts) ranges.push_back(for_flag(flag, [&] { return Ipv4Range::parse(text); }));
-  return ranges;
+std::optional<Ipv6Settings> ipv6_settings(const config::Values& values) {
+  if (!values.flag("containerd-v6-enable")) return std::nullopt;
+  return for_flag("containerd-v6-pool", [&] {
+    const auto& text = values.text("containerd-v6-pool");
+    Ipv6Settings settings{Ipv6Range::parse(text), !values.flag("containerd-v6-disable-masquerade"), {}};
+    (void)Ipv6Pool(settings.pool);  // has room, and for such addresses
+    return settings;
+  });
+}
+
+void deny(const char* flag, const std::vector<std::string>& texts, NetworkSettings& network) {
+  for (const auto& text : texts)
+    for_flag(flag, [&] {
+      if (text.find(':') == std::string::npos) network.restricted.push_back(Ipv4Range::parse(text));
+      else if (network.ipv6) network.ipv6->restricted.push_back(Ipv6Range::parse(text));
+      else
+        throw Error(ErrorKind::invalid,
+                    "'" + text + "' is an IPv6 network, and containers have no IPv6 without --containerd-v6-enable");
+    });
 }
 
 }  // namespace
@@ -57,15 +73,12 @@ Options parse_options(const config::Values& given) {
   o.network.mtu = static_cast<int>(values.integer("garden-mtu"));
   o.network.external_ip = values.text("garden-external-ip");
   o.network.allow_host_access = values.flag("garden-allow-host-access");
-  o.network.restricted = networks("garden-deny-network", values.list("garden-deny-network"));
-  for (const auto& range : networks("garden-deny-networks", values.list("garden-deny-networks")))
-    o.network.restricted.push_back(range);
+  o.network.ipv6 = ipv6_settings(values);
+  if (o.network.ipv6 && o.network.mtu > 0) for_flag("garden-mtu", [&] { check_ipv6_mtu(o.network.mtu); });
+  deny("garden-deny-network", values.list("garden-deny-network"), o.network);
+  deny("garden-deny-networks", values.list("garden-deny-networks"), o.network);
   o.etc.additional_hosts = values.list("garden-additional-host-entry");
-  for (const auto& line : o.etc.additional_hosts)
-    for_flag("garden-additional-host-entry", [&] {
-      check_host_line(line);
-      return 0;
-    });
+  for (const auto& line : o.etc.additional_hosts) for_flag("garden-additional-host-entry", [&] { check_host_line(line); });
   o.etc.dns_servers = values.list("garden-dns-server");
   const auto& mode = values.text("containerd-privileged-mode");
   o.privileged_mode = mode == "ignore"      ? PrivilegedMode::ignore

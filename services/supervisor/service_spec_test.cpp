@@ -85,6 +85,14 @@ TEST_CASE("service spec: settings of the environment become arguments, secrets s
     for (const auto& word : spec.command) CHECK(word.find("u:p") == std::string::npos);
 }
 
+TEST_CASE("service spec: Garden is told of the containerd settings that it obeys") {
+  const auto all = specs({"--containerd-v6-enable", "--containerd-v6-pool=fd00::/64", "--containerd-mtu=1400"});
+  const auto& garden = find(all, "garden").command;
+  CHECK(has(garden, "--containerd-v6-enable=true"));
+  CHECK(has(garden, "--containerd-v6-pool=fd00::/64"));
+  CHECK(!has(garden, "--containerd-mtu=1400"));
+}
+
 TEST_CASE("service spec: of an environment only settings of ours count, in any order") {
   CHECK(settings_in({"PATH=/a", "http_proxy=x", "LISTEN_PID=1", "NOTIFY_SOCKET=/r"}) ==
         settings_in({"NOTIFY_SOCKET=/r", "LISTEN_PID=2", "PATH=/b", "TZ=UTC", "http_proxy=x"}));

@@ -44,9 +44,14 @@ Group containerd_network_group() {
        {.name = "containerd-mtu", .type = Type::integer, .value = "0", .at_least = "0", .instead = "use --garden-mtu"},
        {.name = "containerd-allow-host-access", .type = Type::boolean, .instead = "use --garden-allow-host-access"},
        {.name = "containerd-dns-proxy-enable", .type = Type::boolean, .instead = "use --garden-dns-proxy-enable"},
-       {.name = "containerd-v6-enable", .type = Type::boolean, .instead = "containers have IPv4 only"},
-       {.name = "containerd-v6-pool", .type = Type::cidr, .value = "fd9c:31a6:c759::/64", .instead = "containers have IPv4 only"},
-       {.name = "containerd-v6-disable-masquerade", .type = Type::boolean, .instead = "containers have IPv4 only"}}};
+       {.name = "containerd-v6-enable", .type = Type::boolean, .help = "Give containers IPv6 too."},
+       {.name = "containerd-v6-pool",
+        .type = Type::cidr,
+        .value = "fd9c:31a6:c759::/64",
+        .help = "Network from which containers get their IPv6 addresses."},
+       {.name = "containerd-v6-disable-masquerade",
+        .type = Type::boolean,
+        .help = "Send the containers' IPv6 packets out under their own addresses."}}};
 }
 
 }  // namespace concourse::config

@@ -18,6 +18,12 @@ Group privileged_mode_group() {
   return group;
 }
 
+Group ipv6_group() {
+  auto group = part(containerd_network_group(), [](auto name) { return name.starts_with("containerd-v6-"); });
+  group.title = "IPv6 of Containers";
+  return group;
+}
+
 // Where Garden is concerns those who ask it, and where it listens itself alone.
 constexpr std::string_view kExternalGarden = "external-garden-url";
 Group external_garden_group() {
@@ -30,7 +36,8 @@ Group own_garden_group() {
 }  // namespace
 
 std::vector<Group> garden_groups() {
-  return {common_group(), work_dir_group(), own_garden_group(), runtime_group(), garden_group(), privileged_mode_group()};
+  return {common_group(), work_dir_group(),        own_garden_group(), runtime_group(),
+          garden_group(), privileged_mode_group(), ipv6_group()};
 }
 
 std::vector<Group> baggageclaim_groups() {

@@ -75,10 +75,11 @@ void check_host_line(const std::string& line) {
   if (!(words >> ip >> name) || !is_ip(ip)) throw Error(ErrorKind::invalid, "additional host '" + line + "' is not 'IP name'");
 }
 
-std::string hosts_text(const std::string& handle, const std::string& address, const EtcSettings& settings) {
+std::string hosts_text(const std::string& handle, const std::vector<std::string>& addresses, const EtcSettings& settings) {
   std::string text = "127.0.0.1 localhost\n";
   for (const auto& line : settings.additional_hosts) text += line + "\n";
-  return text + address + " " + handle + "\n";
+  for (const auto& address : addresses) text += address + " " + handle + "\n";
+  return text;
 }
 
 std::string resolv_conf_for_container(const std::string& host_resolv_conf, const std::string& resolved_resolv_conf,

@@ -21,7 +21,7 @@ std::string outgoing_address();
 // Throws Error(invalid) for a line that isn't "IP name…".
 void check_host_line(const std::string& line);
 
-std::string hosts_text(const std::string& handle, const std::string& address, const EtcSettings& settings);
+std::string hosts_text(const std::string& handle, const std::vector<std::string>& addresses, const EtcSettings& settings);
 
 // The host's resolv.conf without what a container can't reach: name servers on 127.0.0.0/8 and ::1 are dropped, other lines are
 // kept. If only such ones were there, systemd-resolved's list of real servers is used, else the host's own address.

@@ -27,9 +27,10 @@ std::string port_element(std::uint32_t address, PortMapping mapping) {
 }  // namespace
 
 std::string Firewall::script(const std::string& name, const FirewallRules& rules) {
-  std::vector<std::string> restricted, hermetic, ports, exceptions;
+  std::vector<std::string> restricted, ipv6_restricted, hermetic, ports, exceptions;
   std::string chains;
   for (const auto& range : rules.restricted) restricted.push_back(range.text());
+  for (const auto& range : rules.ipv6_restricted) ipv6_restricted.push_back(range.text());
   for (const auto& own : rules.own) {
     if (own.hermetic) hermetic.push_back(quoted(own.link));
     for (const auto& mapping : own.ports) ports.push_back(port_element(own.address, mapping));
@@ -37,20 +38,33 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
     exceptions.push_back(exception_element(own.link));
     chains += "  chain " + chain_of(own.link) + " {\n    " + join(own.exceptions, "\n    ") + "\n  }\n";
   }
-  const auto ours = "    meta iifgroup " + std::to_string(rules.link_group);
-  const auto to_ours = "    meta oifgroup " + std::to_string(rules.link_group);
+  const auto group = std::to_string(rules.link_group);
+  const auto ours = "    meta iifgroup " + group, to_ours = "    meta oifgroup " + group;
+  const auto to_others = ours + " meta oifgroup != " + group;
 
   std::string s;
   // Deleting a table that isn't there is an error, so it is made first; all is one transaction.
   s += "add table inet " + name + "\ndelete table inet " + name + "\n";
   s += "table inet " + name + " {\n";
   s += "  set restricted { type ipv4_addr; flags interval; auto-merge; " + elements(restricted) + "}\n";
+  s += "  set ipv6_restricted { type ipv6_addr; flags interval; auto-merge; " + elements(ipv6_restricted) + "}\n";
   s += "  set hermetic { type ifname; " + elements(hermetic) + "}\n";
   s += "  map ports { type inet_service : ipv4_addr . inet_service; " + elements(ports) + "}\n";
   s += chains;
   s += "  map exceptions { type ifname : verdict; " + elements(exceptions) + "}\n";
 
+  // What the reverse path filter of their links is for IPv4: nobody sends under an address that is routed elsewhere. Containers
+  // have no link-local addresses; who makes up many would fill the host's table of neighbours.
+  s += "  chain ipv6_source {\n    type filter hook prerouting priority raw; policy accept;\n";
+  s += ours + " ip6 saddr fe80::/10 drop\n";
+  s += ours + " meta nfproto ipv6 " + (rules.ipv6 ? "fib saddr . iif oif missing " : "") + "drop\n  }\n";
+
   s += "  chain input {\n    type filter hook input priority filter; policy accept;\n";
+  // Neighbour discovery is to IPv6 what ARP is to IPv4, which passes no rule: without it no packet finds the gateway.
+  if (rules.ipv6) {
+    s += ours + " icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept\n";
+    s += ours + " icmpv6 type { nd-router-advert, nd-redirect } drop\n";
+  }
   s += ours + " meta iifname @hermetic drop\n";
   if (!rules.allow_host_access) {
     s += ours + " ct state established,related accept\n";
@@ -67,13 +81,17 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
   s += ours + " meta iifname @hermetic drop\n";
   s += to_ours + " meta oifname @hermetic drop\n";
   s += ours + " ip daddr @restricted reject with icmpx type host-unreachable\n";
+  s += ours + " ip6 daddr @ipv6_restricted reject with icmpx type host-unreachable\n";
+  // IPv4 addresses of containers are nobody's business outside; these may be the world's, and there are no mapped ports.
+  s += to_ours + " meta iifgroup != " + group + " meta nfproto ipv6 reject with icmpx type host-unreachable\n";
   s += "  }\n";
 
   const std::string to_mapped = "    fib daddr type local dnat ip to tcp dport map @ports\n";
   s += "  chain prerouting {\n    type nat hook prerouting priority dstnat; policy accept;\n" + to_mapped + "  }\n";
   s += "  chain output {\n    type nat hook output priority -100; policy accept;\n" + to_mapped + "  }\n";
   s += "  chain postrouting {\n    type nat hook postrouting priority srcnat; policy accept;\n";
-  s += ours + " meta oifgroup != " + std::to_string(rules.link_group) + " ip daddr != 224.0.0.0/4 masquerade\n";
+  s += to_others + " ip daddr != 224.0.0.0/4 masquerade\n";
+  if (rules.ipv6_masquerade) s += to_others + " ip6 daddr != ff00::/8 masquerade\n";
   return s + "  }\n}\n";
 }
 

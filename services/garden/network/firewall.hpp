@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "services/garden/network/address_pool.hpp"
+#include "services/garden/network/ipv6.hpp"
 #include "services/garden/network/rules.hpp"
 
 struct nft_ctx;  // libnftables
@@ -34,6 +35,9 @@ struct FirewallRules {
   bool allow_host_access = false;
   std::optional<std::uint32_t> name_server;  // containers may ask it all the same
   std::vector<Ipv4Range> restricted;         // containers can't reach these
+  bool ipv6 = false;                         // else not one packet of it goes from a container to anywhere
+  bool ipv6_masquerade = false;
+  std::vector<Ipv6Range> ipv6_restricted;
   std::vector<ContainerRules> own;
 };
 

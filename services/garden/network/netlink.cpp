@@ -49,6 +49,9 @@ class Netlink::Message {
   void text(std::uint16_t type, const std::string& value) { mnl_attr_put_strz(header_, type, value.c_str()); }
   void u32(std::uint16_t type, std::uint32_t value) { mnl_attr_put_u32(header_, type, value); }
   void ip(std::uint16_t type, std::uint32_t address) { mnl_attr_put_u32(header_, type, htonl(address)); }
+  void ip(std::uint16_t type, const Ipv6Address& address) {
+    mnl_attr_put(header_, type, address.bytes.size(), address.bytes.data());
+  }
   nlattr* nest(std::uint16_t type) { return mnl_attr_nest_start(header_, type); }
   void end(nlattr* nest) { mnl_attr_nest_end(header_, nest); }
   nlmsghdr* header() { return header_; }
@@ -155,6 +158,36 @@ void Netlink::add_route(const std::string& link, std::uint32_t destination, int 
   }
   m.u32(RTA_OIF, index_of(link));
   transact(m, "add a route by '" + link + "'");
+}
+
+void Netlink::add_address(const std::string& link, const Ipv6Address& address) {
+  Message m(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+  auto& body = m.body<ifaddrmsg>();
+  body.ifa_family = AF_INET6;
+  body.ifa_prefixlen = 128;
+  body.ifa_index = index_of(link);
+  m.ip(IFA_LOCAL, address);
+  m.ip(IFA_ADDRESS, address);
+  m.u32(IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
+  transact(m, "give an IPv6 address to '" + link + "'");
+}
+
+void Netlink::add_route(const std::string& link, const Ipv6Range& destination, const std::optional<Ipv6Address>& gateway) {
+  Message m(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+  auto& route = m.body<rtmsg>();
+  route.rtm_family = AF_INET6;
+  route.rtm_dst_len = static_cast<unsigned char>(destination.prefix);
+  route.rtm_table = RT_TABLE_MAIN;
+  route.rtm_protocol = RTPROT_STATIC;
+  route.rtm_scope = RT_SCOPE_UNIVERSE;
+  route.rtm_type = RTN_UNICAST;
+  if (destination.prefix > 0) m.ip(RTA_DST, destination.base);
+  if (gateway) {
+    m.ip(RTA_GATEWAY, *gateway);
+    route.rtm_flags = RTNH_F_ONLINK;
+  }
+  m.u32(RTA_OIF, index_of(link));
+  transact(m, "add an IPv6 route by '" + link + "'");
 }
 
 std::vector<std::string> Netlink::links_in_group(std::uint32_t group) {

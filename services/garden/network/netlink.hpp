@@ -4,8 +4,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "services/garden/network/ipv6.hpp"
 
 struct mnl_socket;
 
@@ -24,8 +27,11 @@ class Netlink {
   void set_up(const std::string& name);
   // `address`/`prefix` on the link; a /32 makes no route.
   void add_address(const std::string& link, std::uint32_t address, int prefix);
+  // At once usable: without asking the link's others whether they have it, and without a route.
+  void add_address(const std::string& link, const Ipv6Address& address);
   // To `destination`/`prefix` through the link, by `gateway` if it isn't 0 (which needn't be in a subnet of the link).
   void add_route(const std::string& link, std::uint32_t destination, int prefix, std::uint32_t gateway);
+  void add_route(const std::string& link, const Ipv6Range& destination, const std::optional<Ipv6Address>& gateway);
   // The names of the links in an interface group.
   std::vector<std::string> links_in_group(std::uint32_t group);
   // MTU of the link that the default route uses; 1500 if there is none.

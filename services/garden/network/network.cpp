@@ -1,14 +1,15 @@
 #include "services/garden/network/network.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <set>
 
 #include "common/base/error.hpp"
 #include "common/base/scope_exit.hpp"
 #include "common/daemon/log.hpp"
-#include "common/os/file.hpp"
 #include "services/garden/network/etc_files.hpp"
 #include "services/garden/network/netlink.hpp"
+#include "services/garden/network/sysctl.hpp"
 
 namespace concourse::garden {
 
@@ -22,32 +23,25 @@ std::string hex(std::uint32_t address) {
   return text;
 }
 
-void set_sysctl(const std::string& name, const char* value) { os::write_kernel_file("/proc/sys/net/" + name, value); }
-
-// IPv6 is off unless asked for: a container must not reach by it what rules for IPv4 forbid.
-void disable_ipv6(const std::string& link) {
-  try {
-    set_sysctl("ipv6/conf/" + link + "/disable_ipv6", "1");
-  } catch (const SysError& e) {
-    if (e.kind() != ErrorKind::not_found) throw;  // a kernel without IPv6
-  }
-}
-
 ContainerRules rules_of(const ContainerNetwork& container) {
   ContainerRules rules{Network::link_name(container.address), container.address, container.hermetic, container.ports, {}};
+  // Recorded ones were accepted in their time, perhaps when there was IPv6.
   for (const Json& rule : container.netout)
-    for (auto& match : netout_matches(rule, container.handle)) rules.exceptions.push_back(std::move(match));
+    for (auto& match : netout_matches(rule, container.handle, true)) rules.exceptions.push_back(std::move(match));
   return rules;
 }
 
-void configure_inside(std::uint32_t address, std::uint32_t gateway) {
-  disable_ipv6("all");
-  disable_ipv6("default");
+void configure_inside(const ContainerNetwork& container, std::uint32_t gateway, const std::optional<Ipv6Address>& ipv6_gateway) {
+  for (const char* all : {"all", "default"}) switch_ipv6(all, container.ipv6.has_value());
   Netlink netlink;
   netlink.set_up("lo");
-  netlink.add_address(kInside, address, 32);
+  netlink.add_address(kInside, container.address, 32);
+  if (container.ipv6) ipv6_by_hand(kInside, false);
   netlink.set_up(kInside);
   netlink.add_route(kInside, 0, 0, gateway);
+  if (!container.ipv6) return;
+  netlink.add_address(kInside, *container.ipv6);
+  netlink.add_route(kInside, Ipv6Range{{}, 0}, ipv6_gateway);
 }
 
 }  // namespace
@@ -55,20 +49,49 @@ void configure_inside(std::uint32_t address, std::uint32_t gateway) {
 std::string Network::link_name(std::uint32_t address) { return "cw" + hex(address); }
 
 Network::Network(NetworkSettings settings)
-    : settings_(std::move(settings)), pool_(settings_.pool), firewall_("concourse_" + hex(settings_.id)) {}
+    : settings_(std::move(settings)), pool_(settings_.pool), firewall_("concourse_" + hex(settings_.id)) {
+  if (settings_.ipv6) ipv6_pool_.emplace(settings_.ipv6->pool);
+}
+
+std::uint64_t Network::capacity() const {
+  const std::uint64_t ipv4 = pool_.range().size() - 3;
+  return ipv6_pool_ ? std::min(ipv4, ipv6_pool_->capacity()) : ipv4;
+}
+
+ContainerNetwork Network::reserve(const std::string& handle, const std::string& wanted, bool hermetic) {
+  ContainerNetwork network{handle, wanted.empty() ? pool_.take() : pool_.take(wanted), {}, hermetic, {}, Json::array()};
+  ScopeExit undo([&] { pool_.give_back(network.address); });
+  if (ipv6_pool_) network.ipv6 = ipv6_pool_->take();
+  undo.dismiss();
+  return network;
+}
 
 void Network::start(const std::vector<ContainerNetwork>& living) {
   Netlink netlink;
   mtu_ = settings_.mtu > 0 ? settings_.mtu : netlink.uplink_mtu();
   set_sysctl("ipv4/ip_forward", "1");
+  if (settings_.ipv6) {
+    try {
+      check_ipv6_mtu(mtu_);
+    } catch (const Error& e) {
+      throw with_context("MTU of the uplink, see --garden-mtu", e);
+    }
+    forward_ipv6();
+  }
   FirewallRules rules;
   rules.link_group = settings_.id;
   rules.allow_host_access = settings_.allow_host_access;
   if (settings_.dns_proxy) rules.name_server = gateway();
   rules.restricted = settings_.restricted;
+  if (settings_.ipv6) {
+    rules.ipv6 = true;
+    rules.ipv6_masquerade = settings_.ipv6->masquerade;
+    rules.ipv6_restricted = settings_.ipv6->restricted;
+  }
   std::set<std::string> ours;
   for (const auto& container : living) {
     pool_.restore(container.address);
+    if (ipv6_pool_ && container.ipv6) ipv6_pool_->restore(*container.ipv6);
     for (const auto& mapping : container.ports) ports_.take(mapping.host_port);
     ours.insert(link_name(container.address));
     rules.own.push_back(rules_of(container));
@@ -89,11 +112,17 @@ void Network::connect(const ContainerNetwork& container, int netns) {
     firewall_.forget(rules_of(container));
   });
   netlink.add_veth(link, settings_.id, kInside, netns, mtu_);
-  disable_ipv6(link);
+  switch_ipv6(link, container.ipv6.has_value());
   set_sysctl("ipv4/conf/" + link + "/rp_filter", "1");
   netlink.add_address(link, gateway(), 32);
   netlink.add_route(link, container.address, 32, 0);
-  in_network_namespace(netns, [&] { configure_inside(container.address, gateway()); });
+  std::optional<Ipv6Address> ipv6_gateway;
+  if (container.ipv6) {
+    ipv6_by_hand(link, true);
+    netlink.add_address(link, *(ipv6_gateway = ipv6_pool_->gateway()));
+    netlink.add_route(link, Ipv6Range{*container.ipv6, 128}, {});
+  }
+  in_network_namespace(netns, [&] { configure_inside(container, gateway(), ipv6_gateway); });
   undo.dismiss();
 }
 
@@ -106,6 +135,7 @@ void Network::disconnect(const ContainerNetwork& container) {
 void Network::give_back(const ContainerNetwork& container) {
   for (const auto& mapping : container.ports) ports_.give_back(mapping.host_port);
   pool_.give_back(container.address);
+  if (ipv6_pool_ && container.ipv6) ipv6_pool_->give_back(*container.ipv6);
 }
 
 PortMapping Network::map_port(std::uint32_t address, PortMapping wanted) {
@@ -121,7 +151,7 @@ PortMapping Network::map_port(std::uint32_t address, PortMapping wanted) {
 void Network::allow(const ContainerNetwork& container, const Json& rules) {
   std::vector<std::string> matches;
   for (const Json& rule : rules)
-    for (auto& match : netout_matches(rule, container.handle)) matches.push_back(std::move(match));
+    for (auto& match : netout_matches(rule, container.handle, settings_.ipv6.has_value())) matches.push_back(std::move(match));
   if (!matches.empty()) firewall_.add_exceptions(link_name(container.address), matches);
 }
 

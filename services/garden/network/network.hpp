@@ -4,18 +4,28 @@
 //
 //   container  eth0 10.80.0.7/32, default by 10.80.0.1        host  cw0a500007 10.80.0.1/32, route 10.80.0.7 → cw0a500007
 //
+// With IPv6 the same link carries an address of the IPv6 pool (/128) in the same way; without, both ends have it off.
+//
 // Thread-safe. Everything is found again from the containers' records at start, and what belongs to none of them is removed.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "services/garden/network/address_pool.hpp"
 #include "services/garden/network/firewall.hpp"
+#include "services/garden/network/ipv6.hpp"
 #include "services/garden/network/port_pool.hpp"
 
 namespace concourse::garden {
+
+struct Ipv6Settings {
+  Ipv6Range pool;
+  bool masquerade = true;  // else packets go out under the containers' addresses
+  std::vector<Ipv6Range> restricted;
+};
 
 struct NetworkSettings {
   std::uint32_t id = 0;  // tells this worker's links and rules from another's on the same machine
@@ -24,13 +34,15 @@ struct NetworkSettings {
   bool allow_host_access = false;
   bool dns_proxy = false;  // names are served on the gateway's address
   std::vector<Ipv4Range> restricted;
-  std::string external_ip;  // empty: the address of the route to outside
+  std::optional<Ipv6Settings> ipv6;  // off unless asked for
+  std::string external_ip;           // empty: the address of the route to outside
 };
 
 // What is kept of a container's network for as long as it lives.
 struct ContainerNetwork {
   std::string handle;
   std::uint32_t address = 0;
+  std::optional<Ipv6Address> ipv6;  // none, if it was made when IPv6 was off
   bool hermetic = false;
   std::vector<PortMapping> ports;
   Json netout = Json::array();  // NetOutRules
@@ -46,16 +58,16 @@ class Network {
   // Removes rules; only when no container is left.
   void stop();
 
-  // `wanted` as a container spec's `network` has it; empty: any.
-  std::uint32_t take_address(const std::string& wanted) { return wanted.empty() ? pool_.take() : pool_.take(wanted); }
+  // Addresses for a container to be; give_back() ends it. `wanted` as a container spec's `network` has it; empty: any.
+  ContainerNetwork reserve(const std::string& handle, const std::string& wanted, bool hermetic);
   std::uint32_t gateway() const { return pool_.gateway(); }
-  std::uint32_t capacity() const { return pool_.range().size() - 3; }
+  std::uint64_t capacity() const;
 
-  // Connects the namespace. On an error nothing of it is left but the address, which the caller gives back.
+  // Connects the namespace. On an error nothing of it is left but the addresses, which the caller gives back.
   void connect(const ContainerNetwork& container, int netns);
-  // Undoes all of it; whatever is missing already is fine. The address and the ports stay taken, so that it can be called again.
+  // Undoes all of it; whatever is missing already is fine. The addresses and the ports stay taken, so that it can be called again.
   void disconnect(const ContainerNetwork& container);
-  // Nothing of it is left: its address and ports may be another's. Once.
+  // Nothing of it is left: its addresses and ports may be another's. Once.
   void give_back(const ContainerNetwork& container);
 
   // Makes `wanted` true; a host port of 0 is one of the pool's, a container port of 0 the same as the host's.
@@ -69,6 +81,7 @@ class Network {
  private:
   const NetworkSettings settings_;
   AddressPool pool_;
+  std::optional<Ipv6Pool> ipv6_pool_;
   PortPool ports_;
   Firewall firewall_;
   int mtu_ = 1500;

@@ -72,7 +72,8 @@ TEST_CASE("resolv.conf: hermetic is empty, given servers replace the host's") {
 }
 
 TEST_CASE("hosts: localhost, the operator's lines, the container itself") {
-  CHECK(hosts_text("h", "10.80.0.7", {{"1.2.3.4 a b"}, {}, {}}) == "127.0.0.1 localhost\n1.2.3.4 a b\n10.80.0.7 h\n");
+  CHECK(hosts_text("h", {"10.80.0.7"}, {{"1.2.3.4 a b"}, {}, {}}) == "127.0.0.1 localhost\n1.2.3.4 a b\n10.80.0.7 h\n");
+  CHECK(hosts_text("h", {"10.80.0.7", "fd00::2"}, {}) == "127.0.0.1 localhost\n10.80.0.7 h\nfd00::2 h\n");
   check_host_line("::1 name");
   for (const char* bad : {"", "1.2.3.4", "name 1.2.3.4"}) CHECK_THROWS_AS(check_host_line(bad), Error);
 }
@@ -83,7 +84,7 @@ TEST_CASE("firewall: host access opens the input chain and nothing else") {
                                     *parse_ipv4("10.80.0.8"),
                                     false,
                                     {{61001, 80}},
-                                    netout_matches({{"protocol", 1}, {"ports", {{{"start", 22}}}}}, "h")};
+                                    netout_matches({{"protocol", 1}, {"ports", {{{"start", 22}}}}}, "h", false)};
   FirewallRules rules;
   rules.link_group = 7;
   rules.restricted = {Ipv4Range::parse("192.168.0.0/16")};
@@ -100,21 +101,57 @@ TEST_CASE("firewall: host access opens the input chain and nothing else") {
   CHECK(open.find("ip daddr @restricted reject") != std::string::npos);
 }
 
+TEST_CASE("firewall: without IPv6 none of it passes, with it what holds for IPv4 holds too") {
+  FirewallRules rules;
+  rules.link_group = 7;
+  const auto off = Firewall::script("t", rules);
+  CHECK(off.find("meta iifgroup 7 meta nfproto ipv6 drop") != std::string::npos);
+  CHECK(off.find("nd-neighbor-solicit") == std::string::npos);
+  CHECK(off.find("ff00::/8 masquerade") == std::string::npos);
+  rules.ipv6 = true;
+  rules.ipv6_restricted = {Ipv6Range::parse("fd00:ec2::254/128")};
+  const auto on = Firewall::script("t", rules);
+  CHECK(on.find("meta iifgroup 7 meta nfproto ipv6 fib saddr . iif oif missing drop") != std::string::npos);
+  CHECK(on.find("elements = { fd00:ec2::254/128 }") != std::string::npos);
+  CHECK(on.find("ip6 daddr @ipv6_restricted reject") != std::string::npos);
+  CHECK(on.find("ff00::/8 masquerade") == std::string::npos);
+  rules.ipv6_masquerade = true;
+  CHECK(Firewall::script("t", rules).find("ff00::/8 masquerade") != std::string::npos);
+}
+
 TEST_CASE("net-out rules: every pair of network and ports, and what contradicts itself is refused") {
   const auto matches =
       netout_matches(parse_json(R"({"protocol":1,"networks":[{"start":"1.1.1.1"},{"start":"2.2.2.1","end":"2.2.2.9"}],
                                                      "ports":[{"start":80,"end":81},{"start":443,"end":443}],"log":true})"),
-                     "handle");
+                     "handle", false);
   CHECK(matches.size() == 8);
-  CHECK(matches[0] == "meta nfproto ipv4 ip daddr 1.1.1.1 tcp dport 80-81 ct state new log prefix \"handle \"");
-  CHECK(matches[7] == "meta nfproto ipv4 ip daddr 2.2.2.1-2.2.2.9 tcp dport 443 accept");
-  CHECK(netout_matches(parse_json(R"({})"), "h") == std::vector<std::string>{"meta nfproto ipv4 accept"});
-  CHECK(netout_matches(parse_json(R"({"protocol":3,"icmps":{"type":8,"code":0}})"), "h")[0] ==
-        "meta nfproto ipv4 icmp type 8 icmp code 0 accept");
+  CHECK(matches[0] == "ip daddr 1.1.1.1 tcp dport 80-81 ct state new log prefix \"handle \"");
+  CHECK(matches[7] == "ip daddr 2.2.2.1-2.2.2.9 tcp dport 443 accept");
+  const auto first = [](const char* rule, bool ipv6) { return netout_matches(parse_json(rule), "h", ipv6).at(0); };
+  CHECK(first("{}", false) == "accept");
+  CHECK(first(R"({"protocol":2})", false) == "meta l4proto udp accept");
+  CHECK(first(R"({"protocol":3})", false) == "ip protocol icmp accept");
+  CHECK(first(R"({"protocol":3,"icmps":{"type":8,"code":0}})", false) == "icmp type 8 icmp code 0 accept");
   for (const char* bad :
        {R"({"protocol":0,"ports":[{"start":1}]})", R"({"protocol":9})", R"({"networks":[{"start":"x"}]})",
         R"({"networks":[{"start":"2.0.0.0","end":"1.0.0.0"}]})", R"({"protocol":1,"ports":[{"start":9,"end":1}]})", R"([])"})
-    CHECK_THROWS_AS(netout_matches(parse_json(bad), "h"), Error);
+    CHECK_THROWS_AS(netout_matches(parse_json(bad), "h", true), Error);
+}
+
+TEST_CASE("net-out rules: IPv6 is taken when there is some, and refused by name when there is none") {
+  const auto first = [](const char* rule, bool ipv6) { return netout_matches(parse_json(rule), "h", ipv6).at(0); };
+  const char* one = R"({"protocol":1,"networks":[{"start":"FD00::0:1","end":"fd00::9"}],"ports":[{"start":80}]})";
+  CHECK(first(one, true) == "ip6 daddr fd00::1-fd00::9 tcp dport 80 accept");
+  CHECK_THROWS_WITH_AS(first(one, false), "'fd00::1' is an IPv6 address, and containers have no IPv6: see --containerd-v6-enable",
+                       Error);
+  CHECK(first(R"({"protocol":4})", true) == "meta l4proto ipv6-icmp accept");
+  CHECK(first(R"({"protocol":4,"icmps":{"type":128,"code":0}})", true) == "icmpv6 type 128 icmpv6 code 0 accept");
+  CHECK_THROWS_WITH_AS(first(R"({"protocol":4})", false),
+                       "protocol 4 is ICMPv6, and containers have no IPv6: see --containerd-v6-enable", Error);
+  for (const char* bad :
+       {R"({"networks":[{"start":"1.1.1.1","end":"fd00::1"}]})", R"({"networks":[{"start":"fd00::2","end":"fd00::1"}]})",
+        R"({"protocol":3,"networks":[{"start":"fd00::1"}]})", R"({"protocol":4,"networks":[{"start":"1.1.1.1"}]})"})
+    CHECK_THROWS_AS(first(bad, true), Error);
 }
 
 TEST_CASE("port pool: its own ports in turn, given ones once") {

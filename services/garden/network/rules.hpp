@@ -17,8 +17,9 @@ struct PortMapping {
 PortMapping parse_port_mapping(const Json& json);  // throws Error(invalid)
 Json to_json(const PortMapping& mapping);
 
-// One NetOutRule as the matches of nftables rules: one for each pair of network and ports, none of them empty. Throws
-// Error(invalid) for what contradicts itself: ports of a protocol without them, an unknown protocol, an address that is none.
-std::vector<std::string> netout_matches(const Json& rule, const std::string& handle);
+// One NetOutRule as nftables rules: one for each pair of network and ports, none of them empty. One that names no network is for
+// IPv4 and IPv6. Throws Error(invalid) for what contradicts itself: ports of a protocol without them, an unknown protocol, an
+// address that is none; and without `ipv6` for what is about IPv6 alone.
+std::vector<std::string> netout_matches(const Json& rule, const std::string& handle, bool ipv6);
 
 }  // namespace concourse::garden

@@ -151,6 +151,13 @@ def test_check_config_asks_the_real_services(worker):
     assert not worker.run.exists()
 
 
+def test_check_config_says_what_is_wrong_with_a_setting_that_garden_alone_knows(worker):
+    worker.use_real("concourse-garden")
+    status, stderr = worker.fails("--check-config", "--containerd-v6-enable", "--containerd-v6-pool", "fd00::/127")
+    assert status == 2
+    assert one_line(stderr) == "flag --containerd-v6-pool: IPv6 pool fd00::/127 has no room for a container: at least a /126 is needed"
+
+
 def test_check_config_of_a_running_worker_minds_not_its_own_ports(worker):
     worker.start_ready()
     assert worker.fails("--check-config") == (0, "")
