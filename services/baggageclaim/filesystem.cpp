@@ -83,7 +83,7 @@ fs::path Filesystem::quarantine(const std::string& handle, const std::string& re
   os::make_directories(paths_.quarantine());
   const auto from = paths_.stage(Stage::live) / handle;
   for (int n = 0;; ++n) {
-    const auto to = paths_.quarantine() / (n == 0 ? handle : handle + "." + std::to_string(n));
+    auto to = paths_.quarantine() / (n == 0 ? handle : handle + "." + std::to_string(n));
     try {
       rename_new(from, to);
     } catch (const SysError& e) {

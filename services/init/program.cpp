@@ -33,6 +33,7 @@ void Program::read_environment(init_wire::Decoder& d) {
   const std::uint32_t n = d.u32();
   environment_ = static_cast<char**>(std::calloc(std::size_t{n} + kAdded + 1, sizeof(char*)));
   if (environment_ == nullptr) return;
+  variables_ = 0;
   for (std::uint32_t i = 0; i < n && d.ok(); ++i) environment_[variables_++] = mutable_text(d.text());
   if (*user_text_ != '\0') append("USER", user_text_);
   else if (variable("USER") == nullptr) append("USER", "root");

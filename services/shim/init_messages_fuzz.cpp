@@ -197,10 +197,10 @@ class Play {
     if (outputs_.size() == kMaxClients || how / 2 >= static_cast<int>(clients_.size())) return;
     const auto& said = clients_[how / 2].said;
     const auto at = said.find("\"stream_id\":\"");
-    auto [theirs, ours] = os::socket_pair(SOCK_STREAM);
+    auto ends = os::socket_pair(SOCK_STREAM);
     table_.output(at == std::string::npos ? "none" : said.substr(at + 13, said.find('"', at + 13) - at - 13), how % 2 == 1,
-                  std::move(ours));
-    outputs_.push_back(std::move(theirs));
+                  std::move(ends.second));
+    outputs_.push_back(std::move(ends.first));
   }
 
   void client_says(std::uint8_t how) {

@@ -94,7 +94,7 @@ void MainStream::resume() {
   if (connection_ && !finishing_) read(false);
 }
 
-void MainStream::finish(std::string message) {
+void MainStream::finish(const std::string& message) {
   finishing_ = true;
   on_gone_ = nullptr;
   out_ += message;

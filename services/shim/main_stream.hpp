@@ -34,7 +34,7 @@ class MainStream {
   MainStream(const MainStream&) = delete;
 
   // The last message, then a bare FIN.
-  void finish(std::string message);
+  void finish(const std::string& message);
   // The process reads its input again.
   void resume();
 

@@ -20,7 +20,7 @@ std::string head(int status, const char* content_type) {
          "Transfer-Encoding: chunked\r\n\r\n";
 }
 
-std::string message(Json json) { return dump_json(json) + "\n"; }
+std::string message(const Json& json) { return dump_json(json) + "\n"; }
 
 }  // namespace
 

@@ -23,7 +23,6 @@ using concourse::testing::fuzz_check;
 
 namespace {
 
-using baggageclaim::testing::drain;
 using baggageclaim::testing::StringSink;
 using baggageclaim::testing::StringSource;
 

@@ -29,7 +29,7 @@ class IdPermutation {
   // The lines for /proc/PID/uid_map that show stored ids of 0…max that way.
   std::string kernel_lines(std::uint32_t max) const;
 
-  auto operator<=>(const IdPermutation&) const = default;
+  auto operator<=>(const IdPermutation&) const = default;  // NOLINT(modernize-use-nullptr): no pointer here
 
  private:
   void set(std::uint32_t from, std::uint32_t to);
@@ -45,7 +45,7 @@ struct IdMap {
   bool is_identity() const { return uid.is_identity() && gid.is_identity(); }
   // The kernel takes 340 lines; a map this long isn't worth it.
   bool is_short() const { return uid.pairs().size() <= kMaxMoved && gid.pairs().size() <= kMaxMoved; }
-  auto operator<=>(const IdMap&) const = default;
+  auto operator<=>(const IdMap&) const = default;  // NOLINT(modernize-use-nullptr): no pointer here
 
  private:
   static constexpr std::size_t kMaxMoved = 32;
