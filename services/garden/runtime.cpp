@@ -37,7 +37,7 @@ fs::path keep_init(const Options& options) {
   struct stat st {};
   if (::stat(installed.c_str(), &st) != 0) throw SysError("find '" + installed.string() + "'");
   const auto content = os::read_existing_file(installed);
-  const auto kept = options.paths.inits() / std::to_string(std::hash<std::string>{}(content));
+  auto kept = options.paths.inits() / std::to_string(std::hash<std::string>{}(content));
   if (os::read_file(kept).value_or("") != content) {
     os::make_directories(options.paths.inits());
     os::write_file_durably(kept, content, 0555);

@@ -25,7 +25,7 @@ std::string archive_of(const TempDir& dir, const std::string& path = "", const I
   return sink.text;
 }
 
-void extract(const TempDir& dir, const std::string& archive, ExtractOptions options = {}) {
+void extract(const TempDir& dir, const std::string& archive, const ExtractOptions& options = {}) {
   StringSource source(archive, 10'000);
   extract_archive(dir.open().get(), source, Encoding::raw, options);
 }

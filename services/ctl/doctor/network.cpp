@@ -114,7 +114,7 @@ Finding judge_name_servers(const std::string& resolv_conf, bool resolved_lists_o
 Findings check_network(const config::Values& settings) { return {firewall(), forwarding(), name_servers(settings), mtu(settings)}; }
 
 Findings check_ports(const std::filesystem::path& runtime_dir, const config::Values& settings) {
-  const auto ip = settings.text("healthcheck-bind-ip");
+  const auto& ip = settings.text("healthcheck-bind-ip");
   const auto port = settings.port("healthcheck-bind-port");
   const auto where = ip + ":" + std::to_string(port);
   const auto view = look(runtime_dir);
