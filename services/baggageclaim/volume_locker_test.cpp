@@ -32,7 +32,7 @@ TEST_CASE("locker: exclusive is alone, shared is not, and each handle and kind s
   auto exclusive = locker.lock("a", Which::state, Mode::exclusive, kAtOnce());
   CHECK_THROWS_AS(locker.lock("a", Which::state, Mode::shared, kAtOnce()), Error);
   auto moved = std::move(exclusive);
-  exclusive.release();
+  exclusive.release();  // NOLINT(bugprone-use-after-move): it must do nothing
   CHECK_THROWS_AS(locker.lock("a", Which::state, Mode::shared, kAtOnce()), Error);
   moved.release();
   CHECK(locker.entries() == 0);

@@ -60,8 +60,8 @@ class OwnerChange {
       // Whichever root it belonged to before, it is this view's from now on.
       auto kept = capability_to_container(*capability, view_);
       if (!kept && view_.maps()) kept = capability_to_container(*capability, IdView::unprivileged(view_.max()));
-      if (kept) kept = capability_to_host(*kept, view_);
-      if (kept && ::setxattr(path.c_str(), kCapabilityXattr, kept->data(), kept->size(), 0) != 0)
+      const auto stored = kept ? capability_to_host(*kept, view_) : std::nullopt;
+      if (stored && ::setxattr(path.c_str(), kCapabilityXattr, stored->data(), stored->size(), 0) != 0)
         throw SysError(what("restore capabilities of", entry));
     }
     return true;
