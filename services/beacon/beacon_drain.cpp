@@ -33,7 +33,7 @@ void Beacon::begin_drain(Drain drain, const char* verb, std::optional<std::int64
     log::info("the drain has another deadline", {{"state", word_of(drain)}, {"seconds_left", drain_seconds_left()}});
     return say_state();
   }
-  wish_.emplace().verb = verb;
+  wish_ = Wish{.verb = verb};
   // A second registration that is on its way has said "running": dropped now, it could still undo what we ask for. So it is
   // waited for.
   next_says_running_ = next_ != nullptr && next_->state() == "registering";
