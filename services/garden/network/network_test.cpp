@@ -144,7 +144,7 @@ TEST_CASE("net-out rules: IPv6 is taken when there is some, and refused by name 
   CHECK(first(one, true) == "ip6 daddr fd00::1-fd00::9 tcp dport 80 accept");
   CHECK_THROWS_WITH_AS(first(one, false), "'fd00::1' is an IPv6 address, and containers have no IPv6: see --containerd-v6-enable",
                        Error);
-  CHECK(first(R"({"protocol":4})", true) == "meta l4proto ipv6-icmp accept");
+  CHECK(first(R"({"protocol":4})", true) == "meta l4proto icmpv6 accept");
   CHECK(first(R"({"protocol":4,"icmps":{"type":128,"code":0}})", true) == "icmpv6 type 128 icmpv6 code 0 accept");
   CHECK_THROWS_WITH_AS(first(R"({"protocol":4})", false),
                        "protocol 4 is ICMPv6, and containers have no IPv6: see --containerd-v6-enable", Error);

@@ -57,7 +57,8 @@ std::string port_match(const Json& range, const char* protocol) {
 
 std::string icmp_match(const Json& rule, std::uint64_t protocol) {
   const Json* icmps = find_field(rule, "icmps");
-  if (icmps == nullptr) return protocol == kIcmp ? "ip protocol icmp " : "meta l4proto ipv6-icmp ";
+  // Words of nftables' own: other names would be looked up in /etc/protocols, which needn't be there.
+  if (icmps == nullptr) return protocol == kIcmp ? "ip protocol icmp " : "meta l4proto icmpv6 ";
   const std::string name = protocol == kIcmp ? "icmp" : "icmpv6";
   std::string match = name + " type " + std::to_string(uint_field(*icmps, "type")) + " ";
   if (find_field(*icmps, "code") != nullptr) match += name + " code " + std::to_string(uint_field(*icmps, "code")) + " ";
