@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <thread>
 
 #include "common/base/error.hpp"
 #include "common/daemon/log.hpp"
@@ -17,6 +18,9 @@ namespace {
 
 constexpr auto kLook = std::chrono::milliseconds(200);
 constexpr auto kGardenLimit = std::chrono::seconds(1);  // for its answer, when it is well
+// When the whole worker is told to stop, Garden may hear of it later than we do.
+constexpr auto kGardenHears = std::chrono::milliseconds(500);
+constexpr auto kGardenPause = std::chrono::milliseconds(50);
 }  // namespace
 
 void prepare_process(const Options& options) {
@@ -67,11 +71,14 @@ void cut_off(const http::Server& server) {
 
 bool garden_runs(const Options& options) {
   if (options.garden_control.empty()) return false;
-  try {
-    const auto answer = daemon::ask(options.garden_control, {{"command", "status"}}, Deadline::in(kGardenLimit));
-    return string_field(answer, "state") != "stopping";
-  } catch (const Error&) {
-    return false;  // nobody there, or not well enough to make containers
+  for (const auto deadline = Deadline::in(kGardenHears);; std::this_thread::sleep_for(kGardenPause)) {
+    try {
+      const auto answer = daemon::ask(options.garden_control, {{"command", "status"}}, Deadline::in(kGardenLimit));
+      if (string_field(answer, "state") == "stopping") return false;
+    } catch (const Error&) {
+      return false;  // nobody there, or not well enough to make containers
+    }
+    if (deadline.passed()) return true;
   }
 }
 

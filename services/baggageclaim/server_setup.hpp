@@ -34,7 +34,8 @@ std::vector<std::string> addresses(const Options& options);
 bool drain(http::Server& server, PromiseList& promises, http::WorkerPool& creations, const std::atomic<bool>& at_once);
 [[noreturn]] void cut_off(const http::Server& server);
 
-// Whether a Garden that mounts our volumes is at work. Then a restart of this server alone must not take mounts away.
+// Whether a Garden that mounts our volumes is at work, and still is half a second later. Then a restart of this server alone must
+// not take mounts away.
 bool garden_runs(const Options& options);
 
 // What `status` on the control socket tells besides the common facts. All must outlive the loop.

@@ -1,16 +1,13 @@
 """Orderly stops: nothing stays mounted that nobody uses, and nothing is mounted twice that somebody does."""
 
-import json
 import os
-import socket
-import struct
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
 
 from harness.baggageclaim import files_of, tar_of
+from harness.control_double import Control
 from harness.http import Connection, HttpError
 from harness.namespaces import device, mounted_in_a_container
 from harness.wait import wait_until
@@ -102,33 +99,33 @@ def test_namespaces_that_follow_ours_use_nothing(make_server):
         subprocess.run(["umount", server.work_dir], check=True)
 
 
-def test_while_garden_runs_everything_stays_mounted(family):
+@pytest.fixture
+def garden(family):
+    double = Control(family.runtime_dir, "garden", {"state": "ready"})
+    yield double
+    double.close()
+    (family.runtime_dir / "control/garden.sock").unlink()
+
+
+def test_while_garden_runs_everything_stays_mounted(family, garden):
     """It may be about to make a container on a volume: only this server is being restarted."""
     before = family.mounts()
-    states = ["ready", "stopping"]
-    path = family.runtime_dir / "control/garden.sock"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
+    assert family.stop() == 0
+    assert family.mounts() == before
+    family.start()
+    assert family.mounts() == before
+    garden.answer = {"state": "stopping"}
+    assert family.stop() == 0
+    assert family.mounts() == {}
 
-        def garden():
-            for state in states:
-                connection, _ = listener.accept()
-                with connection:
-                    connection.recv(1000)
-                    answer = json.dumps({"ok": True, "state": state}).encode()
-                    connection.sendall(struct.pack("<I", len(answer)) + answer)
 
-        thread = threading.Thread(target=garden)
-        thread.start()
-        family.stop()
-        assert family.mounts() == before
-        family.start()
-        assert family.mounts() == before
-        family.stop()
-        assert family.mounts() == {}
-        thread.join()
-    path.unlink()
+def test_a_garden_that_stops_a_moment_later_keeps_nothing(family, garden):
+    """The whole worker is told to stop, and this server hears of it first."""
+    family.process.terminate()
+    wait_until(lambda: garden.asked, "Garden to be asked")
+    garden.answer = {"state": "stopping"}
+    assert family.process.wait(60) == 0
+    assert family.mounts() == {}
 
 
 def test_a_changed_privilege_is_not_mounted_over_a_container(family, inside):
