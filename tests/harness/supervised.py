@@ -1,5 +1,6 @@
 """A worker whose services are stand-ins: what the supervisor does, seen from outside."""
 
+import contextlib
 import json
 import os
 import random
@@ -118,6 +119,14 @@ class Supervised:
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
+
+    def kill_leftovers(self):
+        """True when none is left."""
+        pids = self.leftovers()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not pids
 
     def leftovers(self):
         """Processes of this worker that still run."""

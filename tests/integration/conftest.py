@@ -1,6 +1,4 @@
-import os
 import shutil
-import signal
 import tempfile
 from pathlib import Path
 
@@ -19,7 +17,6 @@ def supervised(install):
     if worker.process is not None and worker.process.poll() is None:
         worker.process.kill()
         worker.process.wait()
-    for pid in worker.leftovers():
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not worker.leftovers(), "the services to end")
+    # Again and again: one that was being started when its supervisor was killed shows itself later.
+    wait_until(worker.kill_leftovers, "the services to end")
     shutil.rmtree(folder)

@@ -74,6 +74,7 @@ def test_a_changed_proxy_restarts_the_beacon(worker):
     kill_supervisor(worker)
     worker.start_ready(environment={"http_proxy": "http://proxy:1"})
     worker.wait_for_log("supervisor.service restarting", service="beacon", reason="its proxy settings differ")
+    worker.wait_for_event("beacon", "ready", count=2)
 
 
 def test_a_new_listener_restarts_its_service(worker):
