@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "common/base/error.hpp"
@@ -122,7 +123,11 @@ std::string make_uuid() {
   random_bytes(b, sizeof b);
   b[6] = static_cast<unsigned char>((b[6] & 0x0f) | 0x40);  // version 4
   b[8] = static_cast<unsigned char>((b[8] & 0x3f) | 0x80);  // RFC 4122 variant
-  auto text = hex(b, sizeof b);
+  return uuid_text(b);
+}
+
+std::string uuid_text(const unsigned char (&bytes)[16]) {
+  auto text = hex(bytes, sizeof bytes);
   for (const std::size_t at : {8, 13, 18, 23}) text.insert(at, 1, '-');
   return text;
 }
@@ -134,11 +139,11 @@ std::string random_hex(std::size_t bytes) {
   return hex(b, bytes);
 }
 
+bool is_name_character(char c) { return is_word(c) || c == '.'; }
+
 bool is_plain_name(std::string_view text, std::size_t max) {
   if (text.empty() || text.size() > max || !is_word(text[0])) return false;
-  for (const char c : text)
-    if (!is_word(c) && c != '.') return false;
-  return true;
+  return std::all_of(text.begin(), text.end(), is_name_character);
 }
 
 std::string short_time(std::int64_t seconds) {

@@ -29,12 +29,17 @@ std::string percent_encode_path(std::string_view path);
 
 // A random (version 4) UUID in lower case, from the kernel's random source.
 std::string make_uuid();
+// The bytes of a UUID in the usual form, 8-4-4-4-12.
+std::string uuid_text(const unsigned char (&bytes)[16]);
+
 // `bytes` random bytes as lower-case hexadecimal digits.
 std::string random_hex(std::size_t bytes);
 
 // For people, the two largest units: "42s", "3m5s", "2h", "1d4h".
 std::string short_time(std::int64_t seconds);
 
+// [A-Za-z0-9._-]
+bool is_name_character(char c);
 // True if `text` is `[A-Za-z0-9_-][A-Za-z0-9._-]*`, at most `max` bytes: safe as one path segment and as a container id.
 bool is_plain_name(std::string_view text, std::size_t max = 128);
 

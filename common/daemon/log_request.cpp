@@ -14,9 +14,7 @@ constexpr std::size_t kIdBytes = 6;  // enough for one among all requests of a l
 thread_local std::string request;
 
 bool is_request_id(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestId && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-  });
+  return !text.empty() && text.size() <= kLongestId && std::all_of(text.begin(), text.end(), is_name_character);
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ const std::string& current_request();
 std::string new_request_id();
 // What others call their request, if it may stand in our logs: 1 to 64 of [A-Za-z0-9._-]. Else a new id.
 std::string request_id_from(std::string_view theirs);
+// For a request of ours to somebody else: this thread's, else a new one.
+inline std::string request_id_to_send() { return request_id_from(current_request()); }
 
 // `work` for another thread or for later, with the request of the thread that calls this.
 template <typename Work>

@@ -45,7 +45,7 @@ Answer call(const Endpoint& endpoint, const std::string& method, const std::stri
   request.path = target;
   request.set_header("Host", "worker");
   Answer answer;
-  answer.request = log::request_id_from(log::current_request());
+  answer.request = log::request_id_to_send();
   request.set_header(kRequestIdHeader, answer.request);
   if (!body.empty()) {
     request.body = body;

@@ -4,6 +4,7 @@
 
 #include "common/base/error.hpp"
 #include "common/config/groups.hpp"
+#include "common/config/runtime.hpp"
 #include "services/garden/garden_config.hpp"
 #include "services/garden/network/sysctl.hpp"
 
@@ -53,11 +54,7 @@ config::Program program() {
 
 Options parse_options(const config::Values& given) {
   const config::Values values = with_garden_config(given);
-  if (const auto& runtime = values.text("runtime"); runtime != "guardian")
-    throw Error(ErrorKind::usage,
-                "this worker has no runtime '" + runtime + "'; use --runtime guardian, which makes containers with crun or runc");
-  if (const auto& bin = values.text("garden-bin"); !bin.empty())
-    throw Error(ErrorKind::usage, "this worker runs its own Garden and not '" + bin + "'; drop --garden-bin");
+  for (const auto& why : config::refused_runtimes(values)) throw Error(ErrorKind::usage, why);
   Options o;
   o.paths = {values.text("runtime-dir"), values.text("work-dir")};
   o.oci_runtime = values.text("oci-runtime");

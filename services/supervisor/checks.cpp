@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "common/base/strings.hpp"
+#include "common/config/runtime.hpp"
 #include "common/ssh/tsa_options.hpp"
 #include "services/supervisor/leftovers.hpp"
 #include "services/supervisor/service_spec.hpp"
@@ -18,12 +19,7 @@ void check_root(Problems& problems) {
 }
 
 void check_runtime(const config::Values& values, Problems& problems) {
-  const auto& runtime = values.text("runtime");
-  if (runtime != "guardian")
-    problems.emplace_back(ErrorKind::usage, "this worker has no runtime '" + runtime +
-                                                "'; use --runtime guardian, which makes containers with crun or runc");
-  if (const auto& bin = values.text("garden-bin"); !bin.empty())
-    problems.emplace_back(ErrorKind::usage, "this worker runs its own Garden and not '" + bin + "'; drop --garden-bin");
+  for (const auto& why : config::refused_runtimes(values)) problems.emplace_back(ErrorKind::usage, why);
 }
 
 // Reads the keys: what is wrong with one is known now and not at the first connection.

@@ -86,7 +86,7 @@ PeerStream::PeerStream(const PeerUrl& url, Encoding encoding) : stream_(connect_
   const auto host = url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
   const auto head = "PUT " + url.target + " HTTP/1.1\r\nHost: " + host + ":" + url.port +
                     "\r\nContent-Encoding: " + std::string(name_of(encoding)) + "\r\n" + http::kRequestIdHeader + ": " +
-                    log::request_id_from(log::current_request()) + "\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+                    log::request_id_to_send() + "\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
   if (!stream_.write_all({head})) throw Error(ErrorKind::unavailable, "the peer hung up");
 }
 

@@ -65,8 +65,7 @@ Stream ProcessCalls::request(const std::string& method, const std::string& targe
   }
   const int connection = stream.connection.get();
   send_all(connection,
-           method + " " + target + " HTTP/1.1\r\nHost: worker\r\n" + http::kRequestIdHeader + ": " +
-               log::request_id_from(log::current_request()) +
+           method + " " + target + " HTTP/1.1\r\nHost: worker\r\n" + http::kRequestIdHeader + ": " + log::request_id_to_send() +
                "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body,
            deadline);
   auto& text = stream.early;

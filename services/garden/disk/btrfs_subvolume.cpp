@@ -27,13 +27,7 @@ constexpr std::uint64_t kEnableSimple = 4;  // BTRFS_QUOTA_CTL_ENABLE_SIMPLE_QUO
 fs::path qgroups_of(int fd) {
   btrfs_ioctl_fs_info_args info{};
   if (::ioctl(fd, BTRFS_IOC_FS_INFO, &info) != 0) throw SysError("ask btrfs for its id");
-  std::string uuid;
-  for (std::size_t i = 0; i < sizeof info.fsid; ++i) {
-    constexpr const char* kDigits = "0123456789abcdef";
-    if (i == 4 || i == 6 || i == 8 || i == 10) uuid += '-';
-    uuid += {kDigits[info.fsid[i] >> 4], kDigits[info.fsid[i] & 15]};
-  }
-  return fs::path("/sys/fs/btrfs") / uuid / "qgroups";
+  return fs::path("/sys/fs/btrfs") / uuid_text(info.fsid) / "qgroups";
 }
 
 bool switch_on(int fd, std::uint64_t how) {

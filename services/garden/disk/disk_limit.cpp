@@ -36,16 +36,17 @@ void check_room(std::uint64_t limit, std::uint64_t used) {
 }
 
 void hold(const BtrfsSubvolume& subvolume, const fs::path& volume, const Limits& limits, Deadline deadline) {
-  if (subvolume.quotas() == Quotas::none) {
+  auto quotas = subvolume.quotas();
+  if (quotas == Quotas::none) {
     subvolume.enable_quotas();
+    quotas = subvolume.quotas();
     log::warn("switched on btrfs' quotas, for a container with a disk limit",
               {{"volume", volume.string()},
-               {"kind", subvolume.quotas() == Quotas::simple ? "simple: kernels before 6.7 can't mount the file system any more"
-                                                             : "full"}});
+               {"kind", quotas == Quotas::simple ? "simple: kernels before 6.7 can't mount the file system any more" : "full"}});
   }
   constexpr auto kUnlimited = BtrfsSubvolume::kUnlimited;
   const auto bytes = std::min<std::uint64_t>(limits.disk_bytes, INT64_MAX);
-  if (subvolume.quotas() == Quotas::full) {
+  if (quotas == Quotas::full) {
     if (limits.disk_exclusive) return subvolume.limit(kUnlimited, bytes);
     check_room(bytes, subvolume.referenced());
     return subvolume.limit(bytes, kUnlimited);
