@@ -127,8 +127,7 @@ void Network::connect(const ContainerNetwork& container, int netns) {
 }
 
 void Network::disconnect(const ContainerNetwork& container) {
-  Netlink netlink;
-  netlink.delete_link(link_name(container.address));
+  links_.remove(link_name(container.address));
   firewall_.forget(rules_of(container));
 }
 

@@ -17,6 +17,7 @@
 #include "services/garden/network/address_pool.hpp"
 #include "services/garden/network/firewall.hpp"
 #include "services/garden/network/ipv6.hpp"
+#include "services/garden/network/link_removal.hpp"
 #include "services/garden/network/port_pool.hpp"
 
 namespace concourse::garden {
@@ -84,6 +85,7 @@ class Network {
   std::optional<Ipv6Pool> ipv6_pool_;
   PortPool ports_;
   Firewall firewall_;
+  LinkRemoval links_;
   int mtu_ = 1500;
 };
 

@@ -1,6 +1,8 @@
 """The network of containers, against a far end ("outside", 192.0.2.2) that the sandbox provides."""
 
+import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -50,6 +52,26 @@ def test_denied_networks(make_garden, own_rootfs):
     with listening(OUTSIDE, 5003, "outside"):
         api = make_garden(f"--garden-deny-network={OUTSIDE}/32").api
         assert talk(api, api.create(own_rootfs), OUTSIDE, 5003) == ""
+
+
+def links_of_containers():
+    return [name for _, name in socket.if_nameindex() if name.startswith("cw")]
+
+
+def test_no_link_is_left_when_destroy_has_answered(api, own_rootfs):
+    """Nor are several that end together in each other's way."""
+    handles = [api.create(own_rootfs) for _ in range(8)]
+    assert len(links_of_containers()) == 8
+    for _ in range(2):
+        api.destroy(handles.pop())
+        assert len(links_of_containers()) == len(handles)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(api.destroy, handles))
+    assert links_of_containers() == []
+    # Its address is free again, and so is its link's name.
+    again = api.create(own_rootfs)
+    assert len(links_of_containers()) == 1
+    api.destroy(again)
 
 
 def test_a_hermetic_container_reaches_nobody(api, own_rootfs, container):
