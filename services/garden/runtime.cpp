@@ -12,6 +12,7 @@
 #include "common/os/process.hpp"
 #include "services/garden/cgroup_parent.hpp"
 #include "services/garden/probe.hpp"
+#include "services/garden/spec/seccomp_program.hpp"
 
 namespace concourse::garden {
 
@@ -45,10 +46,11 @@ fs::path keep_init(const Options& options) {
   return kept;
 }
 
+bool is_crun(const std::string& program) { return fs::path(program).filename().string().find("crun") != std::string::npos; }
+
 std::vector<std::string> global_flags(const std::string& program, const Paths& paths) {
   std::vector<std::string> flags = {"--root", paths.oci().string()};
-  if (fs::path(program).filename().string().find("crun") != std::string::npos)
-    flags.emplace_back("--cgroup-manager=cgroupfs");  // runc's default
+  if (is_crun(program)) flags.emplace_back("--cgroup-manager=cgroupfs");  // runc's default
   return flags;
 }
 
@@ -77,6 +79,7 @@ Runtime Runtime::discover(const Options& options) {
     }
     r.flags = global_flags(r.program, options.paths);
     r.state_dir = options.paths.oci();
+    r.machine.seccomp_annotation = is_crun(r.program) ? seccomp_annotation(seccomp_program(r.machine.seccomp)) : "";
     try {
       probe(options, r);
       log::info("OCI runtime chosen", {{"path", r.program}, {"passed_over", problems}, {"cgroups", r.machine.cgroup_parent}});

@@ -9,6 +9,7 @@
 #include "services/garden/spec/devices.hpp"
 #include "services/garden/spec/id_map.hpp"
 #include "services/garden/spec/seccomp.hpp"
+#include "services/garden/spec/seccomp_program.hpp"
 
 namespace concourse::garden {
 
@@ -66,6 +67,12 @@ std::vector<std::string> capabilities(const ContainerSpec& spec, const Machine& 
   return list;
 }
 
+// Neither privileged in any way nor with a limit on its disk: what nearly all containers have, and the one profile that is made
+// ready.
+bool has_ordinary_seccomp(const ContainerSpec& spec, const Machine& machine) {
+  return !is_fully_privileged(spec, machine) && machine.privileged_mode != PrivilegedMode::fuse_only && spec.limits.disk_bytes == 0;
+}
+
 Json linux_part(const ContainerSpec& spec, const Machine& machine) {
   const bool full = is_fully_privileged(spec, machine);
   const bool fuse = machine.privileged_mode == PrivilegedMode::fuse_only;
@@ -116,25 +123,28 @@ std::string hostname_of(const std::string& handle) { return handle.size() <= 63 
 
 Json oci_spec(const ContainerSpec& spec, const Machine& machine, const std::filesystem::path& etc) {
   const auto caps = capabilities(spec, machine);
-  return {{"ociVersion", "1.0.2"},
-          {"hostname", hostname_of(spec.handle)},
-          {"root", {{"path", spec.rootfs}, {"readonly", false}}},
-          {"mounts", mounts(spec, machine, etc)},
-          {"process",
-           {{"terminal", false},
-            {"user", {{"uid", 0}, {"gid", 0}}},
-            {"args", {kInitPath}},
-            {"env", Json::array()},
-            {"cwd", "/"},
-            {"oomScoreAdj", 0},
-            // Nothing inheritable or ambient: a process that isn't root has none of these.
-            {"capabilities",
-             {{"bounding", caps},
-              {"effective", caps},
-              {"permitted", caps},
-              {"inheritable", Json::array()},
-              {"ambient", Json::array()}}}}},
-          {"linux", linux_part(spec, machine)}};
+  Json config = {{"ociVersion", "1.0.2"},
+                 {"hostname", hostname_of(spec.handle)},
+                 {"root", {{"path", spec.rootfs}, {"readonly", false}}},
+                 {"mounts", mounts(spec, machine, etc)},
+                 {"process",
+                  {{"terminal", false},
+                   {"user", {{"uid", 0}, {"gid", 0}}},
+                   {"args", {kInitPath}},
+                   {"env", Json::array()},
+                   {"cwd", "/"},
+                   {"oomScoreAdj", 0},
+                   // Nothing inheritable or ambient: a process that isn't root has none of these.
+                   {"capabilities",
+                    {{"bounding", caps},
+                     {"effective", caps},
+                     {"permitted", caps},
+                     {"inheritable", Json::array()},
+                     {"ambient", Json::array()}}}}},
+                 {"linux", linux_part(spec, machine)}};
+  if (!machine.seccomp_annotation.empty() && has_ordinary_seccomp(spec, machine))
+    config["annotations"] = {{kSeccompAnnotation, machine.seccomp_annotation}};
+  return config;
 }
 
 }  // namespace concourse::garden

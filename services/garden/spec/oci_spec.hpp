@@ -23,6 +23,7 @@ struct Machine {
   std::filesystem::path init;  // the copy of concourse-init
   std::string cgroup_parent;   // cgroup_parent.hpp
   Json seccomp, fuse_seccomp;
+  std::string seccomp_annotation;  // of `seccomp`, if the OCI runtime takes it (seccomp_program.hpp)
 
   static Machine discover();
 };

@@ -4,6 +4,7 @@
 
 #include "services/garden/spec/capabilities.hpp"
 #include "services/garden/spec/oci_spec.hpp"
+#include "services/garden/spec/seccomp.hpp"
 
 using namespace concourse;
 using namespace concourse::garden;
@@ -49,6 +50,22 @@ TEST_CASE("oci spec: an unprivileged container has its own user namespace, the b
   CHECK(oci["linux"]["cgroupsPath"] == "/c/h");
   CHECK(oci["linux"]["maskedPaths"].size() > 5);
   CHECK_FALSE(oci["linux"].contains("devices"));
+}
+
+TEST_CASE("oci spec: a filter that is ready is for those that have just that profile") {
+  auto m = machine();
+  CHECK_FALSE(oci_spec(spec(), m, "/etc-dir").contains("annotations"));
+  m.seccomp_annotation = "cHJvZ3JhbQ==";
+  const auto oci = oci_spec(spec(), m, "/etc-dir");
+  CHECK(oci["annotations"] == Json{{"run.oci.seccomp_bpf_data", "cHJvZ3JhbQ=="}});
+  CHECK(oci["linux"]["seccomp"]["defaultAction"] == "D");  // for who doesn't know the annotation
+  CHECK_FALSE(oci_spec(spec(true), m, "/etc-dir").contains("annotations"));
+  auto limited = spec();
+  limited.limits.disk_bytes = 1;
+  m.seccomp = default_seccomp();
+  CHECK_FALSE(oci_spec(limited, m, "/etc-dir").contains("annotations"));
+  m.privileged_mode = PrivilegedMode::fuse_only;
+  CHECK_FALSE(oci_spec(spec(), m, "/etc-dir").contains("annotations"));
 }
 
 TEST_CASE("oci spec: a privileged one has what the worker has, and no more") {

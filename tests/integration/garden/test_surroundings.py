@@ -1,6 +1,8 @@
 """What a process finds around it: environment, groups, limits, rights, namespaces, devices. guardian's behaviours, as its users
 have come to rely on them."""
 
+import base64
+import json
 import os
 import subprocess
 
@@ -21,6 +23,28 @@ def said(api, handle, script, **spec):
 
 def status_of(api, handle, **spec):
     return dict(line.split(":\t", 1) for line in said(api, handle, "cat /proc/self/status", **spec) if ":\t" in line)
+
+
+def test_the_filter_given_ready_to_crun_is_the_one_it_would_make(make_garden, own_rootfs, scratch):
+    """The instructions that crun keeps beside its state, with and without the annotation."""
+    garden = make_garden("--oci-runtime=crun")
+    handle = garden.api.create(own_rootfs)
+    config = json.loads((garden.runtime_dir / "garden/containers" / handle / "config.json").read_text())
+    given = (garden.runtime_dir / "garden/oci" / handle / "seccomp.bpf").read_bytes()
+    assert len(given) > 1000 and base64.b64decode(config.pop("annotations")["run.oci.seccomp_bpf_data"]) == given
+    assert "2" in said(garden.api, handle, "grep ^Seccomp: /proc/self/status")[0]  # SECCOMP_MODE_FILTER
+
+    config["process"]["args"] = ["/bin/sh"]
+    config["linux"]["cgroupsPath"] += "-by-hand"
+    bundle = scratch / "bundle"
+    bundle.mkdir()
+    (bundle / "config.json").write_text(json.dumps(config))
+    crun = ["crun", "--cgroup-manager=cgroupfs", "--root", str(scratch / "state")]
+    subprocess.run([*crun, "create", "--bundle", str(bundle), "by-hand"], check=True, stdin=subprocess.DEVNULL, timeout=60)
+    try:
+        assert (scratch / "state/by-hand/seccomp.bpf").read_bytes() == given
+    finally:
+        subprocess.run([*crun, "delete", "--force", "by-hand"], check=True, timeout=60)
 
 
 @pytest.fixture
