@@ -9,6 +9,7 @@
 #include "common/daemon/log.hpp"
 #include "common/os/file.hpp"
 #include "common/protocol/shim.hpp"
+#include "services/garden/cgroup_move.hpp"
 #include "services/garden/disk/disk_limit.hpp"
 #include "services/garden/errors.hpp"
 #include "services/garden/etc_directory.hpp"
@@ -64,6 +65,8 @@ std::string ContainerStore::create(ContainerSpec spec) {
   check_rootfs(spec);
   reserve(handle);
   ScopeExit forget([&] { release(handle); });
+  std::future<void> move;
+  if (runtime_.own_cgroup_procs) move = begin_cgroup_move(*runtime_.own_cgroup_procs);
 
   auto network = step("network", [&] { return network_.reserve(handle, spec.network, spec.hermetic); });
   const auto deadline = Deadline::in(options_.request_timeout);

@@ -1,11 +1,14 @@
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
 #include "common/os/file.hpp"
 #include "common/testing/temp_dir.hpp"
+#include "services/garden/cgroup_move.hpp"
 #include "services/garden/cgroup_parent.hpp"
 #include "services/garden/container_spec.hpp"
 #include "services/garden/errors.hpp"
@@ -143,4 +146,17 @@ TEST_CASE("cgroup parent: in the slice of Garden's unit with cgroup v2, else bel
   CHECK(cgroup_parent(0x1a, true, "0::/concourse-garden.service\n") == "/concourse-0000001a");
   for (const char* other : {"0::/system.slice/concourse.service\n", "0::/\n", "1:memory:/a/concourse-garden.service\n", ""})
     CHECK(cgroup_parent(0x1a, true, other) == "/concourse-0000001a");
+}
+
+TEST_CASE("cgroup move: the file with this process in it, and none that only looks like its") {
+  const auto own = os::read_existing_file("/proc/self/cgroup");
+  if (const auto procs = own_cgroup_procs(own)) {
+    const auto pids = split(os::read_existing_file(*procs), '\n');
+    CHECK(std::find(pids.begin(), pids.end(), std::to_string(::getpid())) != pids.end());
+    begin_cgroup_move(*procs).get();
+    CHECK(os::read_existing_file("/proc/self/cgroup") == own);
+  }
+  CHECK_FALSE(own_cgroup_procs("4:memory:/no/such/group\n0::/nor/this\n"));
+  CHECK_FALSE(own_cgroup_procs("rubbish\n:\n"));
+  begin_cgroup_move("/no/such/file").get();
 }

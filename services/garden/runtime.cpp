@@ -10,6 +10,7 @@
 #include "common/daemon/log.hpp"
 #include "common/os/file.hpp"
 #include "common/os/process.hpp"
+#include "services/garden/cgroup_move.hpp"
 #include "services/garden/cgroup_parent.hpp"
 #include "services/garden/probe.hpp"
 #include "services/garden/spec/seccomp_program.hpp"
@@ -64,8 +65,9 @@ Runtime Runtime::discover(const Options& options) {
   r.machine = Machine::discover();
   r.machine.privileged_mode = options.privileged_mode;
   r.machine.init = keep_init(options);
-  r.machine.cgroup_parent =
-      cgroup_parent(options.paths.worker_id(), r.machine.unified_cgroups, os::read_file("/proc/self/cgroup").value_or(""));
+  const auto own_cgroups = os::read_file("/proc/self/cgroup").value_or("");
+  r.machine.cgroup_parent = cgroup_parent(options.paths.worker_id(), r.machine.unified_cgroups, own_cgroups);
+  r.own_cgroup_procs = garden::own_cgroup_procs(own_cgroups);
 
   for (const auto& dir : {options.paths.work_dir, options.paths.runtime_dir}) check_reachable(dir);
 

@@ -1,6 +1,8 @@
 // The native runtime's tools: the OCI runtime found on the machine and how to call it, the init, the cgroup parent.
 #pragma once
 
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,7 @@ struct Runtime {
   std::string shim;                 // path of concourse-shim
   std::string nstar;                // path of concourse-nstar
   Machine machine;
+  std::optional<std::filesystem::path> own_cgroup_procs;  // cgroup_move.hpp
 
   // Finds the OCI runtime (the given one, else crun, else runc: the first that makes a container work here) and copies the init
   // beside the containers that will use it. Throws Error naming what is missing and the remedy.
