@@ -74,6 +74,7 @@ ControlAnswer Context::adopt(std::vector<UniqueFd>& fds) {
 
 void Context::ready() {
   state_ = "ready";
+  ::malloc_trim(0);  // what the start took
   notify("READY=1\nSTATUS=ready");
   log::info("ready", {{"version", kVersion}, {"pid", static_cast<std::int64_t>(getpid())}});
   if (const auto period = watchdog_half_period_us(); period > 0)
