@@ -2,6 +2,7 @@
 
 #include "common/base/error.hpp"
 #include "common/daemon/log.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/os/file.hpp"
 
 namespace concourse::baggageclaim {
@@ -12,12 +13,14 @@ namespace api = protocol::baggageclaim;
 
 constexpr std::size_t kMostBytes = 1 << 20;
 constexpr auto kOldest = std::chrono::hours(1);
+constexpr const char* kRequestId = "request_id";
 
 std::string to_text(const api::VolumeRequest& request) {
   Json json = {{"handle", request.handle}, {"strategy", request.strategy}, {"privileged", request.privileged}};
   if (request.properties) json["properties"] = *request.properties;
   if (request.uid) json["uid"] = *request.uid;
   if (request.gid) json["gid"] = *request.gid;
+  json[kRequestId] = log::current_request();
   return dump_json(json);
 }
 
@@ -36,9 +39,9 @@ void FutureJournal::drop(const std::string& handle) {
   if (!directory_.empty()) fs::remove(path(handle), gone);
 }
 
-std::vector<api::VolumeRequest> FutureJournal::kept() const {
-  std::vector<api::VolumeRequest> requests;
-  if (directory_.empty()) return requests;
+std::vector<FutureJournal::Kept> FutureJournal::kept() const {
+  std::vector<Kept> futures;
+  if (directory_.empty()) return futures;
   for (const auto& name : os::list_directory(directory_)) {
     try {
       // Nobody polls any more.
@@ -46,15 +49,16 @@ std::vector<api::VolumeRequest> FutureJournal::kept() const {
         fs::remove(directory_ / name);
         continue;
       }
-      auto request = api::parse_volume_request(os::read_existing_file(directory_ / name, kMostBytes));
-      if (request.handle != name) throw Error(ErrorKind::invalid, "the file is another handle's");
-      requests.push_back(std::move(request));
+      const auto text = os::read_existing_file(directory_ / name, kMostBytes);
+      Kept future{api::parse_volume_request(text), string_field(parse_json(text), kRequestId)};
+      if (future.request.handle != name) throw Error(ErrorKind::invalid, "the file is another handle's");
+      futures.push_back(std::move(future));
     } catch (const Error& e) {
       log::warn("a creation that was asked for before can't be read", {{"handle", name}, {"error", e.what()}});
       fs::remove(directory_ / name);
     }
   }
-  return requests;
+  return futures;
 }
 
 }  // namespace concourse::baggageclaim

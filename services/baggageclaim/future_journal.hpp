@@ -4,6 +4,7 @@
 // One file a future, its request as JSON. Not flushed: after a reboot the directory is empty and nobody polls any more.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "common/protocol/baggageclaim.hpp"
@@ -16,10 +17,15 @@ class FutureJournal {
   // An empty directory: nothing is kept.
   explicit FutureJournal(fs::path directory);
 
+  struct Kept {
+    protocol::baggageclaim::VolumeRequest request;
+    std::string request_id;  // of log_request.hpp; empty when an older one kept it
+  };
+
   void keep(const protocol::baggageclaim::VolumeRequest& request);
   void drop(const std::string& handle);
   // Those of an earlier process. What can't be read is removed.
-  std::vector<protocol::baggageclaim::VolumeRequest> kept() const;
+  std::vector<Kept> kept() const;
 
  private:
   fs::path path(const std::string& handle) const { return directory_ / handle; }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "common/daemon/log_request.hpp"
 #include "common/os/file.hpp"
 #include "common/testing/temp_dir.hpp"
 
@@ -17,19 +18,23 @@ TEST_CASE("future journal: what is kept is read by the next, what is dropped isn
   request.properties = protocol::baggageclaim::Properties{{"a", "b"}};
   request.privileged = true;
   request.uid = 7;
-  FutureJournal(dir).keep(request);
+  {
+    const log::RequestScope scope("asked-by-me");
+    FutureJournal(dir).keep(request);
+  }
   os::replace_file(dir / "rubbish", "{");
   os::replace_file(dir / "other", R"({"handle":"h"})");
 
   FutureJournal next(dir);
   const auto kept = next.kept();
   REQUIRE(kept.size() == 1);
-  CHECK(kept[0].handle == "h");
-  CHECK(kept[0].strategy == request.strategy);
-  CHECK(kept[0].properties == request.properties);
-  CHECK(kept[0].privileged);
-  CHECK(kept[0].uid == 7);
-  CHECK_FALSE(kept[0].gid);
+  CHECK(kept[0].request.handle == "h");
+  CHECK(kept[0].request.strategy == request.strategy);
+  CHECK(kept[0].request.properties == request.properties);
+  CHECK(kept[0].request.privileged);
+  CHECK(kept[0].request.uid == 7);
+  CHECK(kept[0].request_id == "asked-by-me");
+  CHECK_FALSE(kept[0].request.gid);
   CHECK(os::list_directory(dir) == std::vector<std::string>{"h"});
   next.drop("h");
   CHECK(next.kept().empty());

@@ -4,6 +4,7 @@
 
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
+#include "common/daemon/log_request.hpp"
 #include "common/protocol/baggageclaim.hpp"
 #include "services/baggageclaim/api/error_reply.hpp"
 #include "services/baggageclaim/api/request_body.hpp"
@@ -108,7 +109,8 @@ void forget_creation(Service& service, http::Request& request, http::Reply& repl
 }
 
 void resume_creations(Service& service) {
-  for (auto& request : service.futures.kept()) {
+  for (auto& [request, request_id] : service.futures.kept()) {
+    const log::RequestScope scope(request_id);
     const auto ticket = service.promises.begin(request.handle);
     if (!ticket) continue;
     if (const auto volume = made_before(service, request)) {

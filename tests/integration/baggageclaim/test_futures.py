@@ -35,11 +35,13 @@ def test_a_pending_creation_is_begun_again(overlay, scratch, how):
     big.mkdir()
     for number in range(2000):
         (big / str(number)).write_bytes(b"x" * 1000)
-    overlay.api.call("POST", "/volumes-async", {"handle": "v", "strategy": {"type": "import", "path": str(big)}})
+    asked = overlay.api.request("POST", "/volumes-async", {"handle": "v", "strategy": {"type": "import", "path": str(big)}},
+                                headers={"X-Request-Id": "asked-before"})
+    assert asked.status == 201
     assert poll(overlay, "v").status == 204, "it is too quick to be a test"
     getattr(overlay, how)()
     overlay.start()
-    assert overlay.logged("baggageclaim.creation begun again") == {"handle": "v"}
+    assert overlay.logged("baggageclaim.creation begun again") == {"handle": "v", "request": "asked-before"}
     wait_made(overlay, "v")
     assert len(list(overlay.data("v").iterdir())) == 2000
 
