@@ -7,10 +7,7 @@ from harness.worker import free_port
 
 
 def request_of(server, event, **data):
-    def look():
-        found = server.logged(f"baggageclaim.{event}")
-        return found if found and all(found.get(key) == value for key, value in data.items()) else None
-    return wait_until(look, lambda: f"{event!r} with {data} in {''.join(server.lines[-20:])}").get("request")
+    return server.wait_for_log(f"baggageclaim.{event}", **data).get("request")
 
 
 def test_an_asynchronous_creation_has_the_id_of_the_request_that_began_it(make_server):

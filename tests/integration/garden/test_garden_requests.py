@@ -10,19 +10,11 @@ import uuid
 import pytest
 
 from harness.http import Connection
-from harness.wait import wait_until
 
 
 def logged(garden, message, **data):
     """The request of the first such line."""
-    def look():
-        for line in list(garden.lines):
-            if f'"garden.{message}"' in line:
-                found = json.loads(line)["data"]
-                if all(found.get(key) == value for key, value in data.items()):
-                    return found
-        return None
-    return wait_until(look, lambda: f"{message!r} with {data} in {''.join(garden.lines[-20:])}").get("request")
+    return garden.wait_for_log(f"garden.{message}", **data).get("request")
 
 
 def test_a_containers_life_under_the_clients_ids(garden, api, own_rootfs):
