@@ -103,7 +103,7 @@ void Jobs::start(std::uint32_t token, const int* fds, unsigned count) {
   Started started;
   StartError error{};
   Job* job = static_cast<Job*>(std::malloc(sizeof(Job)));
-  if (job == nullptr || count == 0 || !spawn(fds[0], stdio, started, error)) {
+  if (job == nullptr || count == 0 || !spawn(fds[0], stdio, score_, started, error)) {
     std::free(job);
     report(Event::failed, token, static_cast<std::int32_t>(Failure::other), error.text[0] != '\0' ? error.text : "bad order");
     return;

@@ -14,7 +14,7 @@ inline constexpr unsigned kMaxStarting = 32;
 
 class Jobs {
  public:
-  explicit Jobs(int socket) : socket_(socket) {}
+  Jobs(int socket, const OomScore& score) : socket_(socket), score_(score) {}
 
   bool say_hello();
   // Fills `watched` with the error pipes of programs being started; returns how many.
@@ -39,6 +39,7 @@ class Jobs {
   void tell_if_quiet();
 
   const int socket_;
+  const OomScore& score_;
   Job* jobs_ = nullptr;
   int ending_with_ = 0;  // the signal of a signal_all that hasn't been answered yet
 };

@@ -17,11 +17,12 @@
 
 int main() {
   using namespace concourse::init;
-  // Hides our descriptors and memory from the container's root: /proc/1 belongs to nobody in there.
-  ::prctl(PR_SET_DUMPABLE, 0);
   ::umask(022);
   ::fcntl(concourse::init_wire::kSocketFd, F_SETFD, FD_CLOEXEC);
   ::close_range(concourse::init_wire::kSocketFd + 1, ~0U, 0);  // whatever the OCI runtime has left open
+  const OomScore score;
+  // Hides our descriptors and memory from the container's root: /proc/1 belongs to nobody in there.
+  ::prctl(PR_SET_DUMPABLE, 0);
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
@@ -29,7 +30,7 @@ int main() {
   const int signals = ::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
   if (signals < 0) return 70;
 
-  Jobs jobs(concourse::init_wire::kSocketFd);
+  Jobs jobs(concourse::init_wire::kSocketFd, score);
   if (!jobs.say_hello()) return 71;
   for (;;) {
     pollfd watched[2 + kMaxStarting] = {{concourse::init_wire::kSocketFd, POLLIN, 0}, {signals, POLLIN, 0}};

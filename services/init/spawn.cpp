@@ -160,7 +160,7 @@ class Child {
 
 }  // namespace
 
-bool spawn(int spec_fd, const Stdio& stdio, Started& started, StartError& error) {
+bool spawn(int spec_fd, const Stdio& stdio, const OomScore& score, Started& started, StartError& error) {
   struct stat st {};
   if (::fstat(spec_fd, &st) != 0 || st.st_size <= 0 || st.st_size > static_cast<off_t>(init_wire::kMaxSpec))
     return refuse(error, "process description has no proper size");
@@ -177,9 +177,11 @@ bool spawn(int spec_fd, const Stdio& stdio, Started& started, StartError& error)
     refuse(error, "make a terminal: %s", std::strerror(errno));
   else if (tty && ::ioctl(terminal, TIOCSPTLCK, "\0\0\0") != 0) refuse(error, "unlock the terminal: %s", std::strerror(errno));
   else if (::pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK) != 0) refuse(error, "make a pipe: %s", std::strerror(errno));
-  else started.pid = ::fork();
-
-  if (started.pid == 0) Child(pipe_ends[1], terminal, stdio).run(static_cast<const char*>(spec), size);
+  else {
+    const OomScore::Forking killed_first(score);
+    started.pid = ::fork();
+    if (started.pid == 0) Child(pipe_ends[1], terminal, stdio).run(static_cast<const char*>(spec), size);
+  }
   if (started.pid < 0 && pipe_ends[1] >= 0) refuse(error, "fork: %s", std::strerror(errno));
   ::munmap(spec, size);
   if (pipe_ends[1] >= 0) ::close(pipe_ends[1]);

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "common/protocol/init_wire.hpp"
+#include "services/init/oom_score.hpp"
 
 namespace concourse::init {
 
@@ -26,6 +27,6 @@ struct Started {
 };
 
 // Forks. False with `error` filled when not even that was possible.
-bool spawn(int spec_fd, const Stdio& stdio, Started& started, StartError& error);
+bool spawn(int spec_fd, const Stdio& stdio, const OomScore& score, Started& started, StartError& error);
 
 }  // namespace concourse::init

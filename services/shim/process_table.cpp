@@ -163,6 +163,7 @@ void ProcessTable::init_gone(const std::string& why) {
     const Refusal refusal{wire::kOther, why};
     starting.done(&refusal, starting.process_id);
   }
+  oom_watch_.check();  // perhaps why; while they can still be told
   // The end of pid 1 is a KILL for everybody else.
   for (auto& [token, process] : std::exchange(by_token_, {})) end_process(*process, kKilled);
   quiet();

@@ -83,7 +83,7 @@ def test_a_limit_of_the_slice_holds_for_containers_and_spares_the_services(targe
     target.run("systemctl", "set-property", "--runtime", SLICE, f"MemoryMax={128 * MIB}")
     try:
         with container(garden, rootfs) as handle:
-            assert garden.output(handle, "cat", "/proc/1/oom_score_adj", "/proc/self/oom_score_adj")[1] == b"0\n0\n"
+            assert garden.output(handle, "cat", "/proc/1/oom_score_adj", "/proc/self/oom_score_adj")[1] == b"0\n100\n"
             status, _, err = garden.output(handle, "sh", "-c", EAT.format(200 * MIB))
             assert status != 0 and b"concourse: out of memory: the machine has none left for the container" in err
             assert garden.output(handle, "true")[0] == 0

@@ -4,6 +4,8 @@ import json
 import concurrent.futures
 import os
 import re
+import signal
+import struct
 import subprocess
 import threading
 
@@ -156,6 +158,43 @@ def test_limits_are_set_and_reported(api, own_rootfs):
     assert status != 0
     assert b"concourse: out of memory" in out and out.count(b"concourse:") == 1
     assert api.output(handle, "true")[0] == 0
+
+
+# open("/dev/shm/full", O_WRONLY | O_CREAT, 0666), then write to it for ever, from its own first page. x86-64.
+FILL = bytes.fromhex("6a0258488d3d20000000be41000000bab60100000f05976a0158488d358effffffba001000000f05ebed") + b"/dev/shm/full\0"
+
+
+def static_program(code):
+    """The smallest of executables: one page, no library."""
+    base, start = 0x400000, 120
+    header = struct.pack("<4s5B7x2HI3QI6H", b"\x7fELF", 2, 1, 1, 0, 0, 2, 62, 1, base + start, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    size = start + len(code)
+    return header + struct.pack("<2I6Q", 1, 5, 0, base, base, size, size, 4096) + code
+
+
+def out_of_memory_soon(api, rootfs):
+    program = rootfs / "bin/fill"
+    program.write_bytes(static_program(FILL))
+    program.chmod(0o755)
+    return api.create(rootfs, limits={"memory_limits": {"limit_in_bytes": 16 << 20}})
+
+
+def test_a_container_out_of_memory_keeps_its_init(api, own_rootfs):
+    """Memory that no kill gives back, filled by a process smaller than the init: by size the init would go, and all with it."""
+    handle = out_of_memory_soon(api, own_rootfs)
+    assert api.output(handle, "cat", "/proc/1/oom_score_adj", "/proc/self/oom_score_adj")[1] == b"0\n100\n"
+    status, _, err = api.output(handle, "/bin/fill")
+    assert status == 128 + signal.SIGKILL and b"concourse: out of memory" in err
+    assert api.info(handle)["State"] == "active"
+
+
+def test_an_end_of_the_init_by_the_kernel_is_told(api, own_rootfs):
+    """A step can put itself on a level with the init again; its log must still say why everything ended."""
+    handle = out_of_memory_soon(api, own_rootfs)
+    status, _, err = api.output(handle, "sh", "-c", "echo 0 > /proc/self/oom_score_adj; exec /bin/fill")
+    assert status == 128 + signal.SIGKILL and b"concourse: out of memory" in err
+    assert api.info(handle)["State"] == "stopped"
+    api.destroy(handle)
 
 
 def test_kills_for_memory_are_counted_also_of_containers_that_are_gone(garden, api, own_rootfs):

@@ -223,7 +223,7 @@ def test_processes_have_no_descriptor_but_their_own(garden, api, host, image):
             assert len(links) == 3 and all(link.startswith(("pipe:", "/dev/pts/")) for link in links), (spec, links)
         pid = init_pid(garden, handle)
         links = [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
-        assert sorted(link.split("[")[0] for link in links) == ["anon_inode:", "pipe:", "pipe:", "pipe:", "socket:"], links
+        assert sorted(link.split("[")[0] for link in links) == ["/proc/1/oom_score_adj", "anon_inode:", "pipe:", "pipe:", "pipe:", "socket:"], links
         assert os.readlink(f"/proc/{pid}/cwd") == "/"
         assert sh(api, handle, "ls /proc/1/cwd/ /proc/1/root/ 2>&1").count("denied") == 2
         assert sh(api, handle, "for f in /proc/1/fd/*; do readlink $f; done") == ""
