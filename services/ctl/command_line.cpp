@@ -70,6 +70,8 @@ Invocation read_command_line(const std::vector<std::string>& arguments, const co
     std::fputs(manual().c_str(), stdout);
     throw config::HelpShown();
   }
+  if (first.starts_with('-'))
+    throw Error(ErrorKind::usage, "'" + first + "' before the verb: flags come behind it, as in " + kProgram + " status " + first);
   const auto* verb = find_verb(first, second);
   if (verb == nullptr)
     throw Error(ErrorKind::usage,

@@ -36,6 +36,8 @@ TEST_CASE("workerctl: a verb of one word or two, its words and its flags in any 
 
 TEST_CASE("workerctl: a wrong use says what would be right") {
   CHECK(problem({}).find("no verb given; one of status, garden list") == 0);
+  CHECK(problem({"--runtime-dir=/r", "status"}) ==
+        "'--runtime-dir=/r' before the verb: flags come behind it, as in concourse-workerctl status --runtime-dir=/r");
   CHECK(problem({"garden"}) ==
         "unknown verb 'garden'; one of garden list, garden inspect, garden destroy, garden run, garden attach");
   CHECK(problem({"garden", "lsit"}) ==
