@@ -39,7 +39,7 @@ std::size_t parting(std::string_view path) {
 void finish(Block& block, char type, std::uint64_t size) {
   octal(block.size, size);
   block.type = type;
-  copy(block.magic, {"ustar", 6});
+  copy(block.magic, "ustar");  // its zero is there: the room was filled with them
   copy(block.version, "00");
   octal(block.major, 0);
   octal(block.minor, 0);
