@@ -157,7 +157,7 @@ std::string Beacon::waits_for() const {
     return std::string("the TSA to take ") + wish_->verb + (wish_->error.empty() ? "" : ": " + wish_->error);
   if (!occupancy_.last()) return "the running builds";
   if (const auto& error = occupancy_.last()->error; !error.empty()) return "the running builds; Garden can't be asked: " + error;
-  if (const auto busy = describe_busy(occupancy_.last()->busy); !busy.empty()) return busy;
+  if (auto busy = describe_busy(occupancy_.last()->busy); !busy.empty()) return busy;
   return "the web node to let the worker go; no process runs in a container";
 }
 

@@ -15,7 +15,7 @@ std::string words_of(const std::string& body) {
   try {
     const auto json = parse_json(body);
     for (const auto* key : {"Message", "error"})
-      if (const auto text = string_field(json, key); !text.empty()) return text;
+      if (auto text = string_field(json, key); !text.empty()) return text;
   } catch (const Error&) {
   }
   return std::string(trim(body));

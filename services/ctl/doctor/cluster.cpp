@@ -47,7 +47,7 @@ Finding registration(const std::filesystem::path& runtime_dir, const config::Val
     const auto* beacon = find_field(status, "beacon");
     const auto state = beacon != nullptr ? string_field(*beacon, "state") : "";
     const auto error = beacon != nullptr ? string_field(*beacon, "last_error") : "";
-    if (state == "registered" || state == "landing" || state == "retiring")
+    if (beacon != nullptr && (state == "registered" || state == "landing" || state == "retiring"))
       return ok("registration", state + " as " + string_field(*beacon, "name") + ", " + version);
     return warning("registration",
                    "the beacon is " + (state.empty() ? "not ready" : state) + (error.empty() ? "" : ": " + error) + "; " + version,

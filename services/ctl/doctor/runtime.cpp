@@ -15,13 +15,13 @@ constexpr auto kLimit = std::chrono::seconds(10);
 std::string find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) return ::access(name.c_str(), X_OK) == 0 ? name : "";
   for (const auto& directory : split(kSearchPath, ':'))
-    if (const auto path = directory + "/" + name; ::access(path.c_str(), X_OK) == 0) return path;
+    if (auto path = directory + "/" + name; ::access(path.c_str(), X_OK) == 0) return path;
   return "";
 }
 
 struct Version {
   int major = 0, minor = 0, patch = 0;
-  auto operator<=>(const Version&) const = default;
+  auto operator<=>(const Version&) const = default;  // NOLINT(modernize-use-nullptr): no pointer here
 };
 
 }  // namespace
