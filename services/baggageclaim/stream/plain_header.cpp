@@ -33,7 +33,7 @@ bool is_plain(std::string_view path) {
 std::size_t parting(std::string_view path) {
   if (path.size() <= sizeof Block::name) return 0;
   const auto slash = path.find('/', path.size() - sizeof Block::name - 1);
-  return slash <= sizeof Block::prefix ? slash : std::string_view::npos;
+  return slash != 0 && slash <= sizeof Block::prefix ? slash : std::string_view::npos;
 }
 
 void finish(Block& block, char type, std::uint64_t size) {
