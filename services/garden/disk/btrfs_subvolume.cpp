@@ -23,11 +23,10 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kEnableSimple = 4;  // BTRFS_QUOTA_CTL_ENABLE_SIMPLE_QUOTA, from Linux 6.7 on
 
-// /sys/fs/btrfs/<id of the file system>/qgroups
-fs::path qgroups_of(int fd) {
+// The id of the file system; empty: it isn't btrfs.
+std::string file_system_id(int fd) {
   btrfs_ioctl_fs_info_args info{};
-  if (::ioctl(fd, BTRFS_IOC_FS_INFO, &info) != 0) throw SysError("ask btrfs for its id");
-  return fs::path("/sys/fs/btrfs") / uuid_text(info.fsid) / "qgroups";
+  return ::ioctl(fd, BTRFS_IOC_FS_INFO, &info) == 0 ? uuid_text(info.fsid) : "";
 }
 
 bool switch_on(int fd, std::uint64_t how) {
@@ -49,8 +48,12 @@ std::optional<BtrfsSubvolume> BtrfsSubvolume::at(const fs::path& path) {
   lookup.objectid = BTRFS_FIRST_FREE_OBJECTID;
   if (::ioctl(fd.get(), BTRFS_IOC_INO_LOOKUP, &lookup) != 0) throw SysError("find the subvolume of '" + path.string() + "'");
   if (lookup.treeid == BTRFS_FS_TREE_OBJECTID) return std::nullopt;
-  auto qgroups = qgroups_of(fd.get());
-  return BtrfsSubvolume(std::move(fd), lookup.treeid, std::move(qgroups));
+  const auto id = file_system_id(fd.get());
+  if (id.empty()) throw SysError("ask btrfs for its id");
+  // The kernel takes the room for a change of a limit from the subvolume by which it is asked: not from one that may be full.
+  UniqueFd above = os::open_file(path / "..", O_RDONLY | O_DIRECTORY);
+  if (file_system_id(above.get()) != id) above = os::open_file(path, O_RDONLY | O_DIRECTORY);
+  return BtrfsSubvolume(std::move(fd), std::move(above), lookup.treeid, fs::path("/sys/fs/btrfs") / id / "qgroups");
 }
 
 BtrfsSubvolume::Quotas BtrfsSubvolume::quotas() const {
@@ -75,7 +78,7 @@ void BtrfsSubvolume::limit(std::uint64_t referenced, std::uint64_t exclusive) co
   arguments.lim.flags = BTRFS_QGROUP_LIMIT_MAX_RFER | BTRFS_QGROUP_LIMIT_MAX_EXCL;
   arguments.lim.max_rfer = referenced;  // all ones lift a limit
   arguments.lim.max_excl = exclusive;
-  if (::ioctl(fd_.get(), BTRFS_IOC_QGROUP_LIMIT, &arguments) == 0) return;
+  if (::ioctl(above_.get(), BTRFS_IOC_QGROUP_LIMIT, &arguments) == 0) return;
   const bool nothing_to_lift = referenced == kUnlimited && exclusive == kUnlimited && (errno == ENOTCONN || errno == ENOENT);
   if (!nothing_to_lift) throw SysError("limit btrfs subvolume " + std::to_string(id_));
 }

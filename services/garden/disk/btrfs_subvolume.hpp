@@ -29,10 +29,11 @@ class BtrfsSubvolume {
   void limit(std::uint64_t referenced, std::uint64_t exclusive) const;
 
  private:
-  BtrfsSubvolume(UniqueFd fd, std::uint64_t id, std::filesystem::path qgroups)
-      : fd_(std::move(fd)), id_(id), qgroups_(std::move(qgroups)) {}
+  BtrfsSubvolume(UniqueFd fd, UniqueFd above, std::uint64_t id, std::filesystem::path qgroups)
+      : fd_(std::move(fd)), above_(std::move(above)), id_(id), qgroups_(std::move(qgroups)) {}
 
   UniqueFd fd_;
+  UniqueFd above_;  // of the directory that it lies in, if that is on the same file system
   std::uint64_t id_;
   std::filesystem::path qgroups_;  // in sysfs; there while quotas are on
 };

@@ -76,7 +76,7 @@ def limited(api, volume, mib, exclusive=False, **spec):
 def fill(api, handle, path="/full", mib=64):
     """How many MiB of so many the container could write, and what was said about the rest."""
     _, out, err = api.output(handle, "/bin/sh", "-c", f"dd if=/dev/zero of={path} bs=1M count={mib} 2>&1; wc -c < {path}")
-    assert not err
+    assert not err, out
     return int(out.split()[-1]) / MIB, out.decode()
 
 
@@ -117,6 +117,20 @@ def test_what_the_image_has_counts_in_the_total(btrfs, kind, api):
     api.destroy(api.containers()[0])
     again, said = fill(api, limited(api, volume, 24), "/more-of-it")
     assert 24 - image - written - 3 < again < 24 - image - written + 1.5
+
+
+def test_a_limit_of_a_volume_that_is_full_to_the_brim_can_be_changed_and_lifted(btrfs, kind, api):
+    """The kernel wants some room for the change itself, in the subvolume by which it is asked."""
+    volume = btrfs.volume("v")
+    api.destroy(limited(api, volume, 20, exclusive=True))
+    number = btrfs("inspect-internal", "rootid", volume).strip()
+    btrfs("qgroup", "limit", "16K", f"0/{number}", btrfs.path)
+    full = limited(api, volume, 30, exclusive=kind == "full")
+    assert "none" in btrfs.limits(volume) and btrfs.limits(volume)[kind == "full"] != "none"
+    assert fill(api, full, mib=2)[0] == 2
+    btrfs("qgroup", "limit", "16K", f"0/{number}", btrfs.path)
+    api.destroy(full)
+    assert btrfs.limits(volume) == ["none", "none"]
 
 
 def test_the_root_of_an_image_that_was_fetched(btrfs, api):
