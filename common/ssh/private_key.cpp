@@ -12,8 +12,8 @@
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "common/encoding/base64.hpp"
 #include "common/os/file.hpp"
-#include "common/ssh/base64.hpp"
 #include "common/ssh/wire.hpp"
 
 namespace concourse::ssh {

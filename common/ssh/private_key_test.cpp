@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "common/base/error.hpp"
-#include "common/ssh/base64.hpp"
+#include "common/encoding/base64.hpp"
 #include "common/ssh/test_keys.hpp"
 
 using namespace concourse;

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "common/base/strings.hpp"
-#include "common/ssh/base64.hpp"
+#include "common/encoding/base64.hpp"
 #include "common/ssh/wire.hpp"
 
 namespace concourse::ssh {

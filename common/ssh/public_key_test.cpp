@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "common/ssh/base64.hpp"
+#include "common/encoding/base64.hpp"
 #include "common/ssh/test_keys.hpp"
 
 using namespace concourse::ssh;

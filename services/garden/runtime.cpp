@@ -8,6 +8,7 @@
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
+#include "common/encoding/base64.hpp"
 #include "common/os/file.hpp"
 #include "common/os/process.hpp"
 #include "services/garden/cgroup_move.hpp"
@@ -81,7 +82,7 @@ Runtime Runtime::discover(const Options& options) {
     }
     r.flags = global_flags(r.program, options.paths);
     r.state_dir = options.paths.oci();
-    r.machine.seccomp_annotation = is_crun(r.program) ? seccomp_annotation(seccomp_program(r.machine.seccomp)) : "";
+    r.machine.seccomp_annotation = is_crun(r.program) ? base64_encode(seccomp_program(r.machine.seccomp)) : "";
     try {
       probe(options, r);
       log::info("OCI runtime chosen", {{"path", r.program}, {"passed_over", problems}, {"cgroups", r.machine.cgroup_parent}});

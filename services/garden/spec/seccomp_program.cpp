@@ -1,6 +1,5 @@
 #include "services/garden/spec/seccomp_program.hpp"
 
-#include <openssl/evp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 
@@ -11,7 +10,6 @@
 #include <vector>
 
 #include "common/base/error.hpp"
-#include "common/base/strings.hpp"
 #include "common/os/file.hpp"
 
 namespace concourse::garden {
@@ -68,14 +66,6 @@ std::string seccomp_program(const Json& profile) {
   if (!file) throw SysError("make the seccomp program");
   check(seccomp_export_bpf(filter.get(), file.get()), "export");
   return os::read_existing_file("/proc/self/fd/" + std::to_string(file.get()));
-}
-
-std::string seccomp_annotation(const std::string& program) {
-  std::string text((program.size() + 2) / 3 * 4 + 1, '\0');
-  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                reinterpret_cast<const unsigned char*>(program.data()), static_cast<int>(program.size()));
-  text.resize(static_cast<std::size_t>(n));
-  return text;
 }
 
 }  // namespace concourse::garden

@@ -1,5 +1,5 @@
-// A seccomp profile as the kernel takes it. To make it takes longer than all else of a container's creation together, so it is
-// made once and given to the OCI runtime ready, where that can use it.
+// A seccomp profile as the kernel takes it. To make it takes a third of a container's creation, so it is made once and given to the
+// OCI runtime ready, where that can use it.
 #pragma once
 
 #include <string>
@@ -12,9 +12,8 @@ namespace concourse::garden {
 // profile. Throws Error for a profile that can't be one.
 std::string seccomp_program(const Json& profile);
 
-// crun's annotation for such a program; with it, it leaves linux.seccomp aside. The spec has both: who doesn't know the
+// crun's annotation for such a program in base 64; with it, it leaves linux.seccomp aside. The spec has both: who doesn't know the
 // annotation (runc, a crun that has dropped it) makes the program itself. From crun(1).
 inline constexpr const char* kSeccompAnnotation = "run.oci.seccomp_bpf_data";
-std::string seccomp_annotation(const std::string& program);
 
 }  // namespace concourse::garden

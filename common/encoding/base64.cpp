@@ -1,8 +1,8 @@
-#include "common/ssh/base64.hpp"
+#include "common/encoding/base64.hpp"
 
 #include <openssl/evp.h>
 
-namespace concourse::ssh {
+namespace concourse {
 
 std::optional<std::string> base64_decode(std::string_view text) {
   std::string packed;
@@ -30,4 +30,4 @@ std::string base64_encode(std::string_view bytes) {
   return text;
 }
 
-}  // namespace concourse::ssh
+}  // namespace concourse
