@@ -50,12 +50,11 @@ bool is_service(const std::vector<std::string>& arguments, const config::Environ
   return given("work-dir") || given("runtime-dir") || prefixed || (environment.contains("CONCOURSE_WORK_DIR") && !given("volumes"));
 }
 
-std::regex interface_pattern(const std::string& text) {
-  try {
-    return std::regex(text, std::regex::ECMAScript | std::regex::optimize);
-  } catch (const std::regex_error& e) {
-    throw Error(ErrorKind::usage, "p2p-interface-name-pattern '" + text + "' is not a regular expression: " + e.what());
-  }
+std::shared_ptr<const re2::RE2> interface_pattern(const std::string& text) {
+  auto pattern = std::make_shared<const re2::RE2>(text, re2::RE2::Quiet);
+  if (!pattern->ok())
+    throw Error(ErrorKind::usage, "p2p-interface-name-pattern '" + text + "' is not a regular expression: " + pattern->error());
+  return pattern;
 }
 
 std::uint64_t at_least_one(const config::Values& values, const std::string& name) {

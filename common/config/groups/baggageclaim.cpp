@@ -30,7 +30,7 @@ Group baggageclaim_group() {
         .instead = "ask the service with concourse-workerctl status"},
        {.name = "baggageclaim-p2p-interface-name-pattern",
         .value = "eth0",
-        .help = "Regular expression that finds the network interface for peer-to-peer streaming."},
+        .help = "Regular expression (RE2) that finds the network interface for peer-to-peer streaming."},
        {.name = "baggageclaim-p2p-interface-family",
         .type = Type::choice,
         .value = "4",

@@ -95,7 +95,7 @@ std::string required(const http::Request& request, const char* name) {
 }  // namespace
 
 void get_p2p_url(Service& service, http::Request&, http::Reply& reply) {
-  reply.body = p2p_url(interface_addresses(), service.p2p.interface_name, service.p2p.family, service.p2p.port);
+  reply.body = p2p_url(interface_addresses(), *service.p2p.interface_name, service.p2p.family, service.p2p.port);
   reply.content_type = "text/plain; charset=utf-8";
 }
 

@@ -1,7 +1,9 @@
 // What the routes work with.
 #pragma once
 
-#include <regex>
+#include <re2/re2.h>
+
+#include <memory>
 #include <string>
 
 #include "common/http/worker_pool.hpp"
@@ -14,9 +16,9 @@
 namespace concourse::baggageclaim {
 
 struct P2pOptions {
-  std::regex interface_name;   // searched in the interface's name
-  int family = 4;              // 4 or 6
-  unsigned short port = 7788;  // of the TCP listener
+  std::shared_ptr<const re2::RE2> interface_name;  // searched in the interface's name
+  int family = 4;                                  // 4 or 6
+  unsigned short port = 7788;                      // of the TCP listener
 };
 
 struct Service {

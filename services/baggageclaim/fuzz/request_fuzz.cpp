@@ -48,7 +48,7 @@ struct World {
                   creations,
                   syncer,
                   disk,
-                  {.interface_name = std::regex("lo")},
+                  {.interface_name = std::make_shared<const re2::RE2>("lo")},
                   {.entries = 500, .bytes = 8 << 20, .ratio = 1000}};
   http::Exchange exchange{routes(service), reply_error, http::ServerOptions{}};
 

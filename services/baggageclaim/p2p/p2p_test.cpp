@@ -11,11 +11,12 @@ TEST_CASE("p2p url: the first address of the family on the first interface that 
   const std::vector<InterfaceAddress> addresses{
       {"lo", "127.0.0.1", 4, false},  {"lo", "::1", 6, false},       {"eth0", "fe80::1", 6, true},   {"eth0", "10.0.0.5", 4, false},
       {"eth0", "10.0.0.6", 4, false}, {"eth0", "fd00::5", 6, false}, {"eth01", "10.0.1.1", 4, false}};
-  CHECK(p2p_url(addresses, std::regex("eth0"), 4, 7788) == "http://10.0.0.5:7788");
-  CHECK(p2p_url(addresses, std::regex("eth0"), 6, 7788) == "http://[fd00::5]:7788");
-  CHECK(p2p_url(addresses, std::regex("th01$"), 4, 1) == "http://10.0.1.1:1");
-  CHECK_THROWS_WITH_AS(p2p_url(addresses, std::regex("ens"), 4, 1), "failed to get p2p url, network interface list is empty",
-                       Error);
+  CHECK(p2p_url(addresses, re2::RE2("eth0"), 4, 7788) == "http://10.0.0.5:7788");
+  CHECK(p2p_url(addresses, re2::RE2("eth0"), 6, 7788) == "http://[fd00::5]:7788");
+  CHECK(p2p_url(addresses, re2::RE2("th01$"), 4, 1) == "http://10.0.1.1:1");
+  CHECK(p2p_url(addresses, re2::RE2("(?i)ETH0"), 4, 1) == "http://10.0.0.5:1");
+  CHECK(p2p_url(addresses, re2::RE2(R"(^\pL+[[:digit:]]{2}\z)"), 4, 1) == "http://10.0.1.1:1");
+  CHECK_THROWS_WITH_AS(p2p_url(addresses, re2::RE2("ens"), 4, 1), "failed to get p2p url, network interface list is empty", Error);
   CHECK_FALSE(interface_addresses().empty());
 }
 

@@ -43,9 +43,9 @@ std::vector<InterfaceAddress> interface_addresses() {
   return addresses;
 }
 
-std::string p2p_url(const std::vector<InterfaceAddress>& addresses, const std::regex& name, int family, unsigned short port) {
+std::string p2p_url(const std::vector<InterfaceAddress>& addresses, const re2::RE2& name, int family, unsigned short port) {
   for (const auto& address : addresses) {
-    if (address.family != family || address.link_local || !std::regex_search(address.interface_name, name)) continue;
+    if (address.family != family || address.link_local || !re2::RE2::PartialMatch(address.interface_name, name)) continue;
     const auto host = family == 6 ? "[" + address.text + "]" : address.text;
     return "http://" + host + ":" + std::to_string(port);
   }

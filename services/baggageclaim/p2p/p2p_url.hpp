@@ -1,7 +1,8 @@
 // The address under which other workers reach this one's volume API.
 #pragma once
 
-#include <regex>
+#include <re2/re2.h>
+
 #include <string>
 #include <vector>
 
@@ -17,9 +18,10 @@ struct InterfaceAddress {
 // All addresses of this machine: interfaces in the kernel's order, and each one's addresses in the kernel's.
 std::vector<InterfaceAddress> interface_addresses();
 
-// "http://ADDRESS:PORT" with the first address of the family on an interface in whose name the pattern is found; IPv6 in
+// "http://ADDRESS:PORT" with the first address of the family on an interface in whose name the pattern is found (RE2, the syntax
+// of the Go worker's patterns); IPv6 in
 // brackets. Addresses that only mean something on one link are no use to others. Throws Error with the peer's text if there is
 // none.
-std::string p2p_url(const std::vector<InterfaceAddress>& addresses, const std::regex& name, int family, unsigned short port);
+std::string p2p_url(const std::vector<InterfaceAddress>& addresses, const re2::RE2& name, int family, unsigned short port);
 
 }  // namespace concourse::baggageclaim
