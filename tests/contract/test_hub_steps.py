@@ -4,57 +4,13 @@ import asyncio
 import json
 
 import pytest
+from mock_resource import SOURCE, mock
 
-from harness.fake_worker import FakeWorker
 from harness.recorded import connections, normal_form
-from hub import keys
-from hub.atc.payload import parse_worker
-from hub.hub import Hub
 from hub.web.build import Aborted
 from hub.web.garden import GardenError
 from hub.web.intercept import intercept
 from hub.web.process import ProcessError
-
-SOURCE = {"create_files": {"hello.txt": "hi"}, "mirror_self": True}
-IMAGE = "/usr/local/concourse/resource-types/mock/rootfs.tgz"
-
-
-@pytest.fixture(scope="module")
-def key():
-    return keys.to_asyncssh(keys.generate(1024))
-
-
-@pytest.fixture
-def run(key):
-    """Runs an async function of (hub, worker) with a fake worker registered as `w`."""
-
-    def run(test, script):
-        async def main():
-            worker = await FakeWorker(script).start()
-            hub = Hub(key, [])
-            payload = parse_worker({"name": "w", "addr": "x", "version": "3.0", "resource_types": [{"type": "mock", "image": IMAGE}]})
-            hub.atc.register(payload, ttl=60)
-            row = hub.atc.worker("w")
-            row.addr, row.baggageclaim = worker.addresses["garden"], worker.addresses["baggageclaim"]
-            try:
-                return await asyncio.wait_for(test(hub, worker), 20)
-            finally:
-                await worker.stop()
-
-        return asyncio.run(main())
-
-    return run
-
-
-async def mock(process):
-    """The mock resource, and tasks that say hello."""
-    answer = {"/opt/resource/check": b'[{"version":"mock"}]\n', "/opt/resource/in": b'{"version":{"version":"mock"},"metadata":null}',
-              "/opt/resource/out": b'{"version":{"version":"v2"},"metadata":null}'}.get(process.spec["path"])
-    if answer:
-        await process.stdin_closed.wait()
-    await process.write("stdout", answer or b"hello\r\n")
-    return 0
-
 
 def assert_same(exchanges, recording):
     ours, theirs = normal_form(exchanges), normal_form(recording)

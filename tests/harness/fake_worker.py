@@ -51,6 +51,7 @@ class FakeWorker:
         self.processes = {}
         self.stops = []
         self.refuse = []  # functions of (method, path) that answer a request instead: (status, body), or None to hang up
+        self.polls = [204, 200]  # what the polls of a volume's creation are answered
         self._script = script
         self._futures = {}
         self._streams = {}
@@ -112,7 +113,7 @@ class FakeWorker:
         elif path == "/volumes-async":
             volume = {"handle": value["handle"], "path": f"/work-dir/volumes/live/{value['handle']}/volume", "properties": None,
                       "privileged": value.get("privileged", False)}
-            self._futures[value["handle"]] = [204, 200]
+            self._futures[value["handle"]] = list(self.polls)
             self.volumes[value["handle"]] = volume
             self._answer(writer, 201, {"handle": value["handle"]})
         elif path.startswith("/volumes-async/") and method == "GET":

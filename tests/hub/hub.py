@@ -9,6 +9,7 @@ from hub.atc.workers import Atc
 from hub.net import Network
 from hub.tsa.server import Tsa
 from hub.web.build import Build
+from hub.web.waits import Waits
 from hub.web.worker import WorkerClient
 
 log = logging.getLogger("hub")
@@ -21,8 +22,10 @@ class Hub:
     """
 
     def __init__(self, host_key, worker_keys, team_keys=None, teams=("main",), heartbeat_interval=30.0, collect_interval=None,
-                 missing_grace=300.0):
+                 missing_grace=300.0, p2p=False, waits=None):
         self.network = Network()
+        self.waits = waits or Waits()
+        self.p2p = p2p  # whether artifacts go from worker to worker
         self.peer_address = "127.0.0.1"
         self.heartbeat_interval = heartbeat_interval
         self.atc = Atc(set(teams) | set(team_keys or {}), missing_grace)
@@ -32,6 +35,8 @@ class Hub:
         self._changed = asyncio.Event()
         self.containers = {}  # handle → web.worker.Container
         self.task_caches = {}  # (worker, directory, path) → handle of the volume
+        self.resource_caches = {}  # (worker, what was got) → StepResult of that get
+        self.getting = set()  # keys of those that are under way
         self._shared_volumes = {}
         self._clients = {}
 

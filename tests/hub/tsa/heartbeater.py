@@ -6,6 +6,7 @@ import logging
 from hub.atc.errors import AtcError, WorkerGone
 from hub.web.garden_ping import KeepAliveGarden
 from hub.web.http import request
+from hub.web.waits import REGISTRATION
 
 log = logging.getLogger("hub.tsa")
 RETRY = 1.0
@@ -25,12 +26,17 @@ class Heartbeater:
     async def run(self, interrupted):
         """Returns when interrupted, when the worker has landed or when the ATC doesn't know it any more."""
         while not await self._register():
+            self._hub.waits.note(REGISTRATION, RETRY)
             if await _wait(interrupted, RETRY):
                 return
         interval = self._hub.heartbeat_interval
         while not await _wait(interrupted, interval):
             try:
-                interval = self._hub.heartbeat_interval if await self._heartbeat() else RETRY
+                if await self._heartbeat():
+                    interval = self._hub.heartbeat_interval
+                else:
+                    interval = RETRY
+                    self._hub.waits.note(REGISTRATION, RETRY)
             except WorkerGone as gone:
                 log.info("%s: %s", self._worker.name, gone)
                 return

@@ -4,12 +4,15 @@ import asyncio
 import gzip
 import io
 import json
-import random
 import tarfile
 from urllib.parse import quote, urlencode
 
 from hub.web.http import go_json, read_body
 from hub.web.transport import Transport
+from hub.web.waits import VOLUME_POLL, BackOff
+
+P2P_URL_TIMEOUT = 5.0  # seconds
+P2P_TIMEOUT = 900.0
 
 
 class VolumeError(Exception):
@@ -23,8 +26,9 @@ class NotFound(VolumeError):
 
 
 class Baggageclaim:
-    def __init__(self, network, atc, worker):
-        self._transport = Transport(network, atc, worker, "baggageclaim")
+    def __init__(self, network, atc, worker, waits):
+        self._transport = Transport(network, atc, worker, "baggageclaim", waits)
+        self._waits = waits
 
     async def lookup(self, handle):
         """The volume's JSON, or None."""
@@ -48,15 +52,15 @@ class Baggageclaim:
             await self._transport.request("DELETE", path)
 
     async def _poll(self, path, handle):
-        pause = 0.01
+        """The web asks for a first pause of 10 ms, but after its back-off has begun with the library's default."""
+        back_off = BackOff(0.5, 10.0)
         while True:
             response = await self._transport.request("GET", path)
             if response.status == 404:
                 raise VolumeError(f"future not found: {handle}", 404)
             if response.status != 204:
                 return _json(response, 200)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-            pause = min(pause * 1.5, 10.0)
+            await self._waits.pause(VOLUME_POLL, back_off.next())
 
     async def set_privileged(self, handle, privileged):
         response = await self._transport.request("PUT", f"/volumes/{quote(handle)}/privileged", body=go_json({"value": privileged}),
@@ -82,6 +86,22 @@ class Baggageclaim:
                 yield piece
         finally:
             stream.close()
+
+    async def stream_in_url(self, handle, path):
+        """Where another worker sends an archive for this volume."""
+        response = await asyncio.wait_for(self._transport.request("GET", "/p2p-url"), P2P_URL_TIMEOUT)
+        if response.status != 200:
+            raise VolumeError(f"failed to get p2p url: {response.status}", response.status)
+        return f"{response.body.decode()}/volumes/{quote(handle)}/stream-in?{urlencode({'path': path})}"
+
+    async def stream_p2p_out(self, handle, path, url, encoding="gzip"):
+        """Has the worker send an archive of the volume to that URL."""
+        query = urlencode({"encoding": encoding, "path": path, "streamInURL": url})
+        request = self._transport.request("PUT", f"/volumes/{quote(handle)}/stream-p2p-out?{query}")
+        response = await asyncio.wait_for(request, P2P_TIMEOUT)
+        _check(response, 200)
+        if "".join(response.body.decode().split()) != "ok":
+            raise VolumeError(response.body.decode().strip())
 
     async def read_file(self, handle, path):
         """One file of a volume: the first member of its archive."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hub.web.baggageclaim import pieces_of
 from hub.web.process import ProcessIO
 from hub.web.spec import Artifact, ContainerSpec, ProcessSpec, working_directory
+from hub.web.waits import GET_LOCK
 
 log = logging.getLogger("hub.web")
 EXIT_STATUS = "concourse:exit-status"
@@ -16,6 +17,7 @@ RESULT = "concourse:resource-result"
 EXTERNAL_URL = "http://localhost:8080"
 TASK_WINDOW = (500, 500)
 STOP_GRACE = 10.0
+GET_RETRY = 5.0  # seconds
 
 
 class Aborted(Exception):
@@ -68,11 +70,29 @@ class Build:
         return result
 
     async def get(self, step, type_name, source=None, version=None, params=None):
+        """Always runs the script."""
         result = await self._resource(step, "get", "in", type_name, {}, source, params, version)
         if result.succeeded:
             volume = self._hub.containers[result.container].volumes["/tmp/build/get"]
             await self._client.baggageclaim.set_privileged(volume.handle, False)
             result.artifact = Artifact(self.worker, volume.handle)
+        return result
+
+    async def cached_get(self, step, type_name, source=None, version=None, params=None):
+        """As in a pipeline: what an earlier build has got on this worker is looked up, and one step at a time gets what nobody has."""
+        caches, key = self._hub.resource_caches, (self.worker, _json([type_name, source, version, params]))
+        while key in self._hub.getting:
+            await self._hub.waits.pause(GET_LOCK, GET_RETRY)
+        if (known := caches.get(key)) and await self._client.baggageclaim.lookup(known.artifact.handle):
+            return known
+        self._hub.getting.add(key)
+        try:
+            result = await self.get(step, type_name, source, version, params)
+        finally:
+            self._hub.getting.discard(key)
+        if result.succeeded:
+            self._hub.atc.volumes.rows[result.artifact.handle].kept = True
+            caches[key] = result
         return result
 
     async def put(self, step, type_name, source=None, params=None, inputs=None):

@@ -22,8 +22,8 @@ class ExecutableNotFound(GardenError):
 
 
 class Garden:
-    def __init__(self, network, atc, worker):
-        self._transport = Transport(network, atc, worker, "addr")
+    def __init__(self, network, atc, worker, waits):
+        self._transport = Transport(network, atc, worker, "addr", waits)
 
     async def containers(self):
         return (await self._call("GET", "/containers"))["Handles"] or []

@@ -1,10 +1,10 @@
 """When the web node tries again: transport errors only, with pauses of 1 to 16 s, for 5 minutes (Garden) or an hour
 (BaggageClaim)."""
 
-import asyncio
 import logging
-import random
 import time
+
+from hub.web.waits import TRANSPORT_ERROR, BackOff
 
 log = logging.getLogger("hub.web")
 GARDEN_LIMIT = 300.0
@@ -29,15 +29,15 @@ def is_retryable(error):
     return isinstance(error, OSError) and any(text in str(error).lower() for text in _TEXTS)
 
 
-async def retry(attempt, limit, may_repeat=lambda: True):
-    """Awaits `attempt()` until it succeeds, fails for good, or `limit` seconds are over."""
-    start, pause = time.monotonic(), 1.0
+async def retry(attempt, limit, waits, may_repeat=lambda: True):
+    """Awaits `attempt()` until it succeeds, fails for good, or the next pause would end after `limit` seconds."""
+    start, back_off = time.monotonic(), BackOff(1.0, 16.0)
     while True:
         try:
             return await attempt()
         except Exception as error:
-            if not is_retryable(error) or not may_repeat() or time.monotonic() - start > limit:
+            pause = back_off.next()
+            if not is_retryable(error) or not may_repeat() or time.monotonic() - start + pause > limit:
                 raise
             log.info("retrying after %.1f s: %s", time.monotonic() - start, error)
-        await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-        pause = min(pause * 1.5, 16.0)
+        await waits.pause(TRANSPORT_ERROR, pause)

@@ -8,11 +8,12 @@ from hub.web.retry import BAGGAGECLAIM_LIMIT, GARDEN_LIMIT, WorkerMissing, Worke
 class Transport:
     """`api` is "addr" (Garden) or "baggageclaim": the column of the worker's row that has the address."""
 
-    def __init__(self, network, atc, worker, api):
+    def __init__(self, network, atc, worker, api, waits):
         self.network = network
         self.worker = worker
         self._atc = atc
         self._api = api
+        self._waits = waits
         self._cached = None
         self.limit = GARDEN_LIMIT if api == "addr" else BAGGAGECLAIM_LIMIT
         self._header_timeout = 300.0 if api == "addr" else 60.0
@@ -50,7 +51,7 @@ class Transport:
                 self._cached = None
                 raise
 
-        return await retry(attempt, self.limit, lambda: not sent)
+        return await retry(attempt, self.limit, self._waits, lambda: not sent)
 
     async def hijack(self, method, path, body=None, content_type=None):
         """A request on a connection of its own that is taken over after the head of a 2xx answer: (stream, response).
@@ -79,7 +80,7 @@ class Transport:
                 raise
             return stream, response
 
-        return await retry(attempt, self.limit, lambda: not sent)
+        return await retry(attempt, self.limit, self._waits, lambda: not sent)
 
     async def _hijacked_head(self, stream):
         try:

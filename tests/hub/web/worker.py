@@ -5,16 +5,17 @@ import json
 import logging
 import os
 import uuid
-import weakref
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from hub.web.baggageclaim import Baggageclaim, NotFound, VolumeError
 from hub.web.garden import Garden, GardenError
 from hub.web.spec import Artifact
+from hub.web.waits import VOLUME_LOCK
 
 log = logging.getLogger("hub.web")
 LEAVE_OWNER = (-1, -1)
+LOCK_RETRY = 1.0  # seconds
 
 
 @dataclass
@@ -44,9 +45,9 @@ class WorkerClient:
         self._hub = hub
         self._atc = hub.atc
         self.name = name
-        self.garden = Garden(hub.network, hub.atc, name)
-        self.baggageclaim = Baggageclaim(hub.network, hub.atc, name)
-        self._creating = weakref.WeakValueDictionary()  # handle → lock, while somebody holds it or waits
+        self.garden = Garden(hub.network, hub.atc, name, hub.waits)
+        self.baggageclaim = Baggageclaim(hub.network, hub.atc, name, hub.waits)
+        self._creating = set()  # handles of volumes that a step is making
 
     @property
     def row(self):
@@ -55,27 +56,32 @@ class WorkerClient:
     # Volumes.
 
     async def volume(self, handle, strategy, privileged=False, owner=LEAVE_OWNER, **row):
-        """Finds or creates one: what the database calls created must be there. One build at a time, as in the web: a second one would poll
-        a future that the first has already forgotten."""
-        lock = self._creating.setdefault(handle, asyncio.Lock())
-        async with lock:
-            return await self._find_or_create(handle, strategy, privileged, owner, row)
-
-    async def _find_or_create(self, handle, strategy, privileged, owner, row):
+        """Finds or creates one: what the database calls created must be there. One step makes it; another that wants it looks again
+        each second, as in the web."""
+        while handle in self._creating:
+            await self._hub.waits.pause(VOLUME_LOCK, LOCK_RETRY)
         known = self._atc.volumes.rows.get(handle)
-        found = await self.baggageclaim.lookup(handle)
         if known and known.state == "created":
+            found = await self.baggageclaim.lookup(handle)
             if found is None:
                 raise VolumeError(f"volume '{handle}' disappeared from worker '{self.name}'", 404)
         else:
+            found = await self._create_volume(handle, strategy, privileged, owner, row)
+        return Volume(handle, found["path"], strategy.get("volume"))
+
+    async def _create_volume(self, handle, strategy, privileged, owner, row):
+        self._creating.add(handle)
+        try:
             self._atc.volumes.creating(handle, self.name, **row)
             try:
-                found = found or await self.baggageclaim.create(handle, strategy, privileged, owner)
+                found = await self.baggageclaim.lookup(handle) or await self.baggageclaim.create(handle, strategy, privileged, owner)
             except BaseException:
                 self._atc.volumes.failed(handle)
                 raise
             self._atc.volumes.created(handle)
-        return Volume(handle, found["path"], strategy.get("volume"))
+            return found
+        finally:
+            self._creating.discard(handle)
 
     async def _for_container(self, container, strategy, privileged, owner):
         return await self.volume(str(uuid.uuid4()), strategy, privileged, owner, parent=strategy.get("volume"), container=container)
@@ -88,11 +94,18 @@ class WorkerClient:
         return await self.volume(handle, strategy, base.privileged, None, kept=True)
 
     async def local(self, artifact, privileged, owner, container):
-        """The handle of the artifact's volume on this worker; one of another worker is streamed here through the web."""
+        """The handle of the artifact's volume on this worker; one of another worker is streamed here, from worker to worker if the
+        hub is asked to and it works, else through the hub."""
         if artifact.worker == self.name:
             return artifact.handle
         copy = await self._for_container(container, {"type": "empty"}, privileged, owner)
         source = self._hub.client(artifact.worker).baggageclaim
+        if self._hub.p2p:
+            try:
+                await source.stream_p2p_out(artifact.handle, ".", await self.baggageclaim.stream_in_url(copy.handle, "."))
+                return copy.handle
+            except (VolumeError, OSError, ValueError, asyncio.TimeoutError) as error:
+                log.warning("peer-to-peer from %s to %s: %s; streaming through the hub", artifact.worker, self.name, error)
         await self.baggageclaim.stream_in(copy.handle, ".", source.stream_out(artifact.handle, "."))
         return copy.handle
 
@@ -127,13 +140,15 @@ class WorkerClient:
         owner = await self._owner(spec, image)
         made = lambda strategy: self._for_container(handle, strategy, image.privileged, owner)  # noqa: E731
         volumes["/scratch"] = await made({"type": "empty"})
-        parents = {path: await self.local(artifact, image.privileged, owner, handle) for path, artifact in spec.inputs.items()}
-        mounted = {path: await made({"type": "cow", "volume": parent}) for path, parent in parents.items()}
+        parents = await asyncio.gather(*[self.local(artifact, image.privileged, owner, handle) for artifact in spec.inputs.values()])
+        mounted = {path: await made({"type": "cow", "volume": parent}) for path, parent in zip(spec.inputs, parents)}
         for path in spec.outputs:
             if path not in mounted:
                 mounted[path] = await made({"type": "empty"})
         for path in spec.caches:
             cache = self._hub.task_caches.get((self.name, spec.directory, path))
+            if cache and await self.baggageclaim.lookup(cache) is None:
+                cache = None
             mounted[path] = await made({"type": "cow", "volume": cache} if cache else {"type": "empty"})
         if spec.directory and spec.directory not in mounted:
             volumes[spec.directory] = await made({"type": "empty"})
@@ -158,7 +173,8 @@ class WorkerClient:
             return Image("raw://" + quote(copy.path), privileged), copy
         parent = await self.local(spec.image, spec.privileged, LEAVE_OWNER, container)
         copy = await self._for_container(container, {"type": "cow", "volume": parent}, spec.privileged, LEAVE_OWNER)
-        metadata = json.loads(await self.baggageclaim.read_file(parent, "metadata.json"))
+        source = self._hub.client(spec.image.worker).baggageclaim
+        metadata = json.loads(await source.read_file(spec.image.handle, "metadata.json"))
         return Image("raw://" + quote(os.path.join(copy.path, "rootfs")), spec.privileged, metadata.get("env") or [],
                      metadata.get("user") or ""), copy
 
@@ -168,7 +184,8 @@ class WorkerClient:
         if not isinstance(spec.image, Artifact) or user in ("", "root"):
             return LEAVE_OWNER
         try:
-            files = [await self.baggageclaim.read_file(spec.image.handle, f"rootfs/etc/{name}") for name in ("passwd", "group")]
+            source = self._hub.client(spec.image.worker).baggageclaim
+            files = [await source.read_file(spec.image.handle, f"rootfs/etc/{name}") for name in ("passwd", "group")]
         except (VolumeError, NotFound) as error:
             log.info("no owner for user '%s': %s", user, error)
             return LEAVE_OWNER
