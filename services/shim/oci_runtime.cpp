@@ -7,6 +7,7 @@
 #include "common/os/cgroup.hpp"
 #include "common/os/file.hpp"
 #include "common/os/process.hpp"
+#include "services/shim/session_keyring.hpp"
 
 namespace concourse::shim {
 
@@ -57,8 +58,9 @@ pid_t OciRuntime::run(const UniqueFd& init_socket, Deadline deadline) const {
   const Pipe words;
   Pipe input;
   input.write_end.reset();
+  join_session_keyring(/*writable=*/config_.owner == 0);
   auto child = os::Child::spawn(
-      {.argv = command({"run", "--detach", "--bundle", dir_.string(), "--preserve-fds", "1", "--pid-file",
+      {.argv = command({"run", "--detach", "--no-new-keyring", "--bundle", dir_.string(), "--preserve-fds", "1", "--pid-file",
                         protocol::shim::pid_path(dir_).string(), config_.handle}),
        .env = std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "XDG_RUNTIME_DIR=/run"},
        .fds = {{input.read_end.get(), 0}, {words.write_end.get(), 1}, {words.write_end.get(), 2}, {init_socket.get(), 3}},
