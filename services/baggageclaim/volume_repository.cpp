@@ -219,9 +219,27 @@ OpenVolume VolumeRepository::open_for_stream_in(const std::string& handle) {
   return open;
 }
 
-void VolumeRepository::cleanup_orphans() {
-  for (const auto& handle : filesystem_.list(Stage::dead)) {
+// The dead volumes, those that lie on most others first: a chain of copies goes from its end, all in one call.
+std::vector<std::string> VolumeRepository::dead_handles() const {
+  std::vector<std::pair<std::size_t, std::string>> found;
+  for (auto& handle : filesystem_.list(Stage::dead)) {
     if (!is_valid_handle(handle)) continue;
+    std::size_t depth = 0;
+    try {
+      if (const auto dead = filesystem_.find(Stage::dead, handle)) depth = driver_.depth(*dead);
+    } catch (const Error&) {
+      // Nothing is known of it; destroying it will tell why.
+    }
+    found.emplace_back(depth, std::move(handle));
+  }
+  std::sort(found.rbegin(), found.rend());
+  std::vector<std::string> handles;
+  for (auto& [depth, handle] : found) handles.push_back(std::move(handle));
+  return handles;
+}
+
+void VolumeRepository::cleanup_orphans() {
+  for (const auto& handle : dead_handles()) {
     const auto state = locker_.lock(handle, Which::state, Mode::exclusive);
     const auto dead = filesystem_.find(Stage::dead, handle);
     if (!dead) continue;

@@ -62,6 +62,7 @@ class VolumeRepository {
 
  private:
   VolumeDir find_live(const std::string& handle) const;
+  std::vector<std::string> dead_handles() const;
   OpenVolume open_now(const std::string& handle);
   Volume describe(const VolumeDir& volume) const;
   void make_room(const std::string& handle);

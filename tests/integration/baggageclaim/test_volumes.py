@@ -83,9 +83,22 @@ def test_what_a_copy_lies_on_stays_until_the_last_copy_goes(overlay):
     assert tree(overlay.data("late")) == {"file": b"content", "more": b"m"}
     api.destroy("late")
     api.call("POST", "/volumes/cleanup-orphans")
-    api.call("POST", "/volumes/cleanup-orphans")
     assert [path.name for path in overlay.overlays_dir.iterdir()] == ["work"]
     assert list((overlay.volumes_dir / "dead").iterdir()) == []
+
+
+def test_a_chain_of_dead_copies_goes_in_one_clean_up(overlay):
+    """Whatever their names: each lies on all before it."""
+    api = overlay.api
+    names = [f"v{number}" for number in (3, 0, 7, 1, 9, 5, 2, 8)]
+    api.create("empty", names[0])
+    for parent, child in zip(names, names[1:]):
+        api.create({"type": "cow", "volume": parent}, child)
+    for name in names:
+        api.destroy(name)
+    assert overlay.layer(names[0]).exists()
+    api.call("POST", "/volumes/cleanup-orphans")
+    assert not [name for name in names if overlay.layer(name).exists() or overlay.record(name, ".", stage="dead").exists()]
 
 
 def test_more_generations_than_one_mount_takes(overlay):
