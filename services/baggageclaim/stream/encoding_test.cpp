@@ -108,6 +108,20 @@ TEST_CASE("encoding: what follows the end is refused, unless it is another strea
   }
 }
 
+TEST_CASE("encoding: zeros behind the end fill up a tape block, and anything behind them is garbage") {
+  const auto text = sample(100'000);
+  for (const auto encoding : kChecked) {
+    const auto whole = encoded(encoding, text);
+    for (const std::size_t zeros : {1u, 2u, 3u, 4u, 5u, 10'240u, 1'000'000u})
+      for (const std::size_t piece : {1'000u, 10'000'000u})
+        CHECK_MESSAGE(decoded(encoding, whole + std::string(zeros, '\0'), piece) == text, name_of(encoding) << " " << zeros);
+    for (const std::size_t zeros : {1u, 4u, 512u}) {
+      CHECK_THROWS_AS_MESSAGE(decoded(encoding, whole + std::string(zeros, '\0') + "x"), Error, name_of(encoding));
+      CHECK_THROWS_AS_MESSAGE(decoded(encoding, whole + std::string(zeros, '\0') + whole), Error, name_of(encoding));
+    }
+  }
+}
+
 TEST_CASE("encoding: garbage and nothing are errors") {
   for (const auto encoding : kChecked) {
     CHECK_THROWS_AS_MESSAGE(decoded(encoding, ""), Error, name_of(encoding));

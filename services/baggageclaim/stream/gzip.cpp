@@ -22,7 +22,7 @@ class GzipDecoder : public ByteSource {
     const auto wanted = state_.avail_out;
     while (state_.avail_out == wanted) {
       if (state_.block_state == ISAL_BLOCK_FINISH) {
-        if (!in_.fill()) return 0;
+        if (in_.at_end()) return 0;
         begin_member();
         first_member_ = false;
       }

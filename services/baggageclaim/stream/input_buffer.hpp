@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "services/baggageclaim/client_error.hpp"
@@ -24,19 +26,36 @@ class InputBuffer {
   std::size_t size() const { return end_ - begin_; }
   void consume(std::size_t n) { begin_ += n; }
 
-  // Exactly `size` bytes; false if the source has ended right here; a bad_archive error if it ends in between.
-  bool read_exactly(char* out, std::size_t size, const char* format) {
-    for (std::size_t done = 0; done < size;) {
-      if (!fill()) {
-        if (done == 0) return false;
-        throw bad_archive(std::string(format) + " stream is cut off");
-      }
+  // Between two parts of a stream: false if another one begins here, true at the source's end. Zeros before the end are skipped:
+  // tape programs fill up their last block with them, even behind compression. A bad_archive error if anything follows them.
+  bool at_end() {
+    bool padded = false;
+    while (fill()) {
+      while (begin_ < end_ && bytes_[begin_] == '\0') ++begin_, padded = true;
+      if (begin_ == end_) continue;
+      if (padded) throw bad_archive("trailing garbage behind the zeros that end a stream");
+      return false;
+    }
+    return true;
+  }
+
+  // As many bytes up to `size` as there are before the source's end.
+  std::size_t read_up_to(char* out, std::size_t size) {
+    std::size_t done = 0;
+    while (done < size && fill()) {
       const auto n = std::min(size - done, this->size());
       std::memcpy(out + done, data(), n);
       consume(n);
       done += n;
     }
-    return true;
+    return done;
+  }
+
+  // Exactly `size` bytes; false if the source has ended right here; a bad_archive error if it ends in between.
+  bool read_exactly(char* out, std::size_t size, const char* format) {
+    const auto got = read_up_to(out, size);
+    if (got > 0 && got < size) throw bad_archive(std::string(format) + " stream is cut off");
+    return got == size;
   }
 
  private:

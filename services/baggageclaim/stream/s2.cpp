@@ -3,6 +3,7 @@
 #include <isa-l/crc.h>
 #include <snappy-c.h>
 
+#include <algorithm>
 #include <string>
 
 #include "services/baggageclaim/stream/input_buffer.hpp"
@@ -52,10 +53,14 @@ class S2Decoder : public ByteSource {
 
   bool next_chunk() {
     char head[kHead];
-    if (!in_.read_exactly(head, kHead, "s2")) {
-      if (max_block_ == 0) damaged("it is empty");
-      return false;
+    const auto got = in_.read_up_to(head, kHead);
+    if (got == 0 && max_block_ == 0) damaged("it is empty");
+    // No chunk begins with four zeros: it would be compressed and without a checksum.
+    if (max_block_ != 0 && std::all_of(head, head + got, [](char c) { return c == '\0'; })) {
+      if (in_.at_end()) return false;
+      damaged("something follows the zeros behind it");
     }
+    if (got < kHead) damaged("it is cut off");
     const auto type = static_cast<unsigned char>(head[0]);
     const std::size_t length = little_endian(head + 1, 3);
     if (max_block_ == 0 && type != kIdentifier) damaged("it doesn't begin with its name");

@@ -16,7 +16,7 @@ namespace {
 constexpr int kLevel = 1;          // about half the time of 3, and a few percent more bytes
 constexpr int kWindowLog = 21;     // 2 MiB: more than the level's own, and costs nothing
 constexpr int kJobSize = 4 << 20;  // of one worker; the memory is about three of them each
-constexpr int kMaxWindowLog = 27;  // 128 MiB; encoders use 8 MiB unless told otherwise
+constexpr int kMaxWindowLog = 25;  // 32 MiB, which the sender makes us hold; encoders use 8 MiB unless told otherwise
 constexpr unsigned kMaxWorkers = 4;
 
 class ZstdDecoder : public ByteSource {
@@ -34,6 +34,7 @@ class ZstdDecoder : public ByteSource {
         if (!any_frame_) throw bad_archive("zstd stream is empty");
         return 0;
       }
+      if (any_frame_ && !in_frame_ && in_.at_end()) return 0;
       ZSTD_inBuffer input{in_.data(), in_.size(), 0};
       const auto result = ZSTD_decompressStream(context_.get(), &output, &input);
       if (ZSTD_isError(result)) throw bad_archive(std::string("not a good zstd stream: ") + ZSTD_getErrorName(result));
