@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "services/shim/linger.hpp"
 
@@ -18,7 +19,7 @@ constexpr std::size_t kChunk = 256 << 10;
 constexpr int kChunksAtOnce = 8;  // then other descriptors get their turn
 }  // namespace
 
-Output::Output(EventLoop& loop, UniqueFd source) : loop_(loop), source_(std::move(source)) {
+Output::Output(EventLoop& loop, UniqueFd source, Patience patience) : loop_(loop), patience_(patience), source_(std::move(source)) {
   if (!source_) return;
   struct stat st {};
   source_is_pipe_ = fstat(source_.get(), &st) == 0 && S_ISFIFO(st.st_mode);
@@ -28,6 +29,8 @@ Output::Output(EventLoop& loop, UniqueFd source) : loop_(loop), source_(std::mov
 
 Output::~Output() {
   watch_source(false);
+  loop_.cancel(silence_);
+  loop_.cancel(limit_);
   for (auto& reader : readers_)
     if (reader.connection) loop_.unwatch(reader.connection.get());
 }
@@ -42,16 +45,58 @@ void Output::watch_source(bool on) {
 void Output::end_source() {
   watch_source(false);
   source_.reset();
+  loop_.cancel(std::exchange(silence_, 0));
+  loop_.cancel(std::exchange(limit_, 0));
+  if (const auto on_end = std::exchange(on_end_, nullptr)) on_end();
 }
 
-void Output::process_exited() {
+void Output::process_exited(std::function<void()> on_end) {
   exited_ = true;
-  if (end_ - base_ < kMaxBuffered) read_source();
+  on_end_ = std::move(on_end);
+  if (source_) {
+    limit_ = loop_.after(patience_.limit, [this] { take_the_rest(); });
+    heard_ = Clock::now();
+    await_silence(patience_.silence);
+    if (end_ - base_ < kMaxBuffered) read_source();
+  } else if (const auto at_once = std::exchange(on_end_, nullptr)) {
+    at_once();
+  }
+  settle();
+}
+
+void Output::await_silence(Duration rest) {
+  silence_ = loop_.after(rest, [this] {
+    if (waiting_in_source() > 0) return await_silence(patience_.silence);  // for a slow reader
+    const auto quiet_for = Clock::now() - heard_;
+    if (quiet_for < patience_.silence) return await_silence(patience_.silence - quiet_for);
+    end_source();
+    settle();
+  });
+}
+
+std::size_t Output::waiting_in_source() const {
+  int waiting = 0;
+  return ioctl(source_.get(), FIONREAD, &waiting) == 0 && waiting > 0 ? static_cast<std::size_t>(waiting) : 0;
+}
+
+// What is in the source when time is up is read, whether or not its reader is slow: a pipe holds no more than the buffer may.
+void Output::take_the_rest() {
+  std::string chunk(std::min(waiting_in_source(), kMaxBuffered), '\0');
+  std::size_t done = 0;
+  while (done < chunk.size()) {
+    const ssize_t n = ::read(source_.get(), chunk.data() + done, chunk.size() - done);
+    if (n > 0) done += static_cast<std::size_t>(n);
+    else if (n == 0 || errno != EINTR) break;
+  }
+  take(chunk.data(), done);
+  end_source();
   settle();
 }
 
 void Output::note(const std::string& text) {
+  if (exited_) return;
   if (end_ - base_ < kMaxBuffered) read_source(true);
+  if (end_ - base_ + text.size() > kMaxBuffered + kMaxNotes) return;
   take(text.data(), text.size());
   settle();
 }
@@ -74,14 +119,13 @@ bool Output::move_to(Reader& reader) {
   if (n > 0) {
     end_ += static_cast<std::uint64_t>(n);
     reader.at = base_ = end_;
+    heard_ = Clock::now();
     return true;
   }
   if (n == 0) {
     end_source();
   } else if (errno == EAGAIN) {
-    int waiting = 0;
-    if (ioctl(source_.get(), FIONREAD, &waiting) == 0 && waiting > 0) block(reader);
-    else if (exited_) end_source();
+    if (waiting_in_source() > 0) block(reader);
   } else if (errno == EINVAL) {
     source_is_pipe_ = false;  // not with this socket
     return true;
@@ -102,10 +146,10 @@ void Output::read_source(bool through_buffer) {
     const ssize_t n = ::read(source_.get(), chunk, room);
     if (n > 0) {
       take(chunk, static_cast<std::size_t>(n));
+      heard_ = Clock::now();
     } else if (n < 0 && errno == EINTR) {
       continue;
     } else if (n < 0 && errno == EAGAIN) {
-      if (exited_) end_source();
       break;
     } else {
       end_source();  // the end of a pipe; EIO is a terminal's

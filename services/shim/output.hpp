@@ -9,8 +9,9 @@
 //   (the web appends to what it has).
 // - Memory is bounded: with kMaxBuffered bytes owed to the slowest reader (or to nobody) the source isn't read, the pipe fills,
 //   and the process waits. Nothing is dropped.
-// - Readers end at the process' exit, not before. After it the source is read until it is empty, then closed: what background
-//   children write later belongs to no process.
+// - Readers end after the process' exit, not before. What it had written is read then, and what its helpers still write (a `tee`
+//   that is behind), until the end of the source, a silence, or a limit (Patience), whichever is first. Then the source is closed:
+//   who goes on writing gets EPIPE, or EIO from a terminal.
 // - The usual case is one client that keeps up. For it the kernel moves pages from the pipe to the socket, and the buffer stays
 //   empty; when that client is slow, the pipe fills.
 #pragma once
@@ -28,6 +29,13 @@ namespace concourse::shim {
 class Output {
  public:
   static constexpr std::size_t kMaxBuffered = 1 << 20;
+  static constexpr std::size_t kMaxNotes = 4 << 10;  // on top of it, for words of our own
+
+  // How long others than the process may keep its output open after its exit.
+  struct Patience {
+    Duration silence = std::chrono::seconds(1);  // without a byte
+    Duration limit = std::chrono::seconds(5);    // in all
+  };
 
   class Reader {
    private:
@@ -40,7 +48,8 @@ class Output {
     std::function<void()> on_closed;
   };
 
-  Output(EventLoop& loop, UniqueFd source);
+  Output(EventLoop& loop, UniqueFd source, Patience patience);
+  Output(EventLoop& loop, UniqueFd source) : Output(loop, std::move(source), Patience{}) {}
   ~Output();
   Output(const Output&) = delete;
 
@@ -51,13 +60,16 @@ class Output {
   // The client has come: `head` first, then the bytes. A second client for the same reader is refused: false, and `connection`
   // stays the caller's.
   bool connect(Reader& reader, UniqueFd& connection, std::string head);
+  // Its client has come.
+  static bool connected(const Reader& reader) { return static_cast<bool>(reader.connection); }
 
-  // Words of our own, behind what the process has written so far.
+  // Words of our own, behind what the process has written so far. Dropped when kMaxNotes of them wait for a slow reader already.
   void note(const std::string& text);
-  // The process has exited: read what is left, then end the readers.
-  void process_exited();
+  // The process has exited: read what is left, then end the readers. `on_end`: the source is closed; called once, perhaps at once.
+  void process_exited(std::function<void()> on_end = nullptr);
   // Nothing more will come. A process that closes its output early hasn't ended: its readers wait for its exit.
   bool ended() const { return exited_ && !source_; }
+  std::size_t buffered() const { return buffer_.size(); }  // bytes
 
  private:
   void read_source(bool through_buffer = false);
@@ -71,8 +83,12 @@ class Output {
   void block(Reader& reader);  // until its socket has room
   void close_reader(Reader& reader);
   void end_source();
+  std::size_t waiting_in_source() const;
+  void await_silence(Duration rest);
+  void take_the_rest();
 
   EventLoop& loop_;
+  const Patience patience_;
   UniqueFd source_;
   bool source_is_pipe_ = false;
   bool watching_ = false;
@@ -80,6 +96,9 @@ class Output {
   std::string buffer_;  // bytes [base_, end_)
   std::uint64_t base_ = 0, end_ = 0, delivered_ = 0;
   std::list<Reader> readers_;
+  Clock::time_point heard_;  // when the source last had something
+  EventLoop::TimerId silence_ = 0, limit_ = 0;
+  std::function<void()> on_end_;
 };
 
 }  // namespace concourse::shim

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <string>
 
 #include "common/os/unix_socket.hpp"
@@ -15,17 +16,46 @@ using shim::Output;
 
 namespace {
 
+constexpr Output::Patience kNoTime{std::chrono::milliseconds(0), std::chrono::hours(1)};
+constexpr auto kForEver = std::chrono::hours(1);
+
 struct Fixture {
   EventLoop loop;
   UniqueFd writer;
   std::unique_ptr<Output> output;
 
-  Fixture() {
+  explicit Fixture(Output::Patience patience = {}) {
     int fds[2];
+    std::signal(SIGPIPE, SIG_IGN);  // as the shim does
     REQUIRE(pipe2(fds, O_CLOEXEC) == 0);
     writer.reset(fds[1]);
     fcntl(fds[1], F_SETFL, O_NONBLOCK);
-    output = std::make_unique<Output>(loop, UniqueFd(fds[0]));
+    output = std::make_unique<Output>(loop, UniqueFd(fds[0]), patience);
+  }
+
+  // Fills what holds output on its way: the client's socket, our buffer, the pipe.
+  std::string fill() {
+    std::string sent;
+    const std::string block(4096, 'x');
+    for (int full = 0; full < 3;) {
+      if (::write(writer.get(), block.data(), block.size()) > 0) sent += block, full = 0;
+      else ++full, turn();
+    }
+    return sent;
+  }
+
+  std::string receive_all(const UniqueFd& client) {
+    std::string got;
+    for (int i = 0; i < 2000 && !at_end(client); ++i) {
+      got += receive(client);
+      turn();
+    }
+    return got;
+  }
+
+  bool writer_is_refused() {
+    char c = 0;
+    return ::write(writer.get(), &c, 1) < 0 && errno == EPIPE;
   }
 
   void turn() {  // lets everything happen that can happen now
@@ -129,8 +159,39 @@ TEST_CASE("output: memory stays bounded when a reader stops, and nothing is lost
   CHECK(whole);
 }
 
-TEST_CASE("output: after the exit readers get the rest and a clean end, whatever background children still hold the pipe") {
-  Fixture f;
+TEST_CASE("output: when nobody else holds the pipe, the end comes with the exit") {
+  Fixture f({kForEver, kForEver});
+  auto& reader = f.output->add_reader(nullptr);
+  const auto client = f.connect(reader);
+  f.write("the end");
+  f.writer.reset();
+  bool ended = false;
+  f.output->process_exited([&] { ended = true; });
+  CHECK(ended);
+  CHECK(f.receive(client) == "Hthe end");
+  CHECK(f.at_end(client));
+}
+
+TEST_CASE("output: what others write after the exit arrives, until the pipe's end") {
+  Fixture f({kForEver, kForEver});
+  auto& reader = f.output->add_reader(nullptr);
+  const auto client = f.connect(reader);
+  f.write("now ");
+  int ended = 0;
+  f.output->process_exited([&] { ++ended; });
+  f.write("late ");
+  f.write("later");
+  CHECK(f.receive(client) == "Hnow late later");
+  CHECK_FALSE(f.at_end(client));
+  CHECK(ended == 0);
+  f.writer.reset();
+  f.turn();
+  CHECK(f.at_end(client));
+  CHECK(ended == 1);
+}
+
+TEST_CASE("output: a silence after the exit is the end, whoever still holds the pipe") {
+  Fixture f(kNoTime);
   bool closed = false;
   auto& reader = f.output->add_reader([&] { closed = true; });
   f.write("the end");
@@ -141,6 +202,7 @@ TEST_CASE("output: after the exit readers get the rest and a clean end, whatever
   f.turn();
   CHECK(closed);
   CHECK(f.output->ended());
+  CHECK(f.writer_is_refused());
   f.output->remove_reader(reader);
   auto& again = f.output->add_reader(nullptr);
   const auto second = f.connect(again);
@@ -148,16 +210,65 @@ TEST_CASE("output: after the exit readers get the rest and a clean end, whatever
   CHECK(f.at_end(second));
 }
 
+TEST_CASE("output: one who writes without end is cut off when time is up") {
+  Fixture f({kForEver, std::chrono::milliseconds(100)});
+  auto& reader = f.output->add_reader(nullptr);
+  const auto client = f.connect(reader);
+  f.output->process_exited();
+  std::string got;
+  const std::string block(4096, 'y');
+  const auto patience = Deadline::in(std::chrono::seconds(30));
+  while (!f.at_end(client) && !patience.passed()) {
+    (void)!::write(f.writer.get(), block.data(), block.size());
+    got += f.receive(client);
+    f.turn();
+  }
+  CHECK(f.at_end(client));
+  CHECK(f.writer_is_refused());
+}
+
+TEST_CASE("output: a slow reader gets all that was in the pipe when time was up, and memory stays bounded") {
+  Fixture f({std::chrono::milliseconds(1), std::chrono::milliseconds(100)});
+  auto& reader = f.output->add_reader(nullptr);
+  const auto client = f.connect(reader);
+  auto sent = f.fill();
+  f.output->process_exited();
+  while (!f.writer_is_refused()) f.turn();  // nobody reads meanwhile
+  CHECK(f.output->ended());
+  CHECK(f.output->buffered() <= 2 * Output::kMaxBuffered);
+  const auto got = f.receive_all(client);
+  const bool whole = got == "H" + sent;
+  CHECK(got.size() == sent.size() + 1);
+  CHECK(whole);
+}
+
+TEST_CASE("output: what nobody had read when time was up goes to who attaches later") {
+  Fixture f({kForEver, std::chrono::milliseconds(0)});
+  auto sent = f.fill();
+  f.output->process_exited();
+  f.turn();
+  CHECK(f.writer_is_refused());
+  auto& reader = f.output->add_reader(nullptr);
+  const auto client = f.connect(reader);
+  const auto got = f.receive_all(client);
+  const bool whole = got == "H" + sent;
+  CHECK(whole);
+}
+
+TEST_CASE("output: words of our own don't grow without end while nobody reads") {
+  Fixture f;
+  f.fill();
+  const std::string line(100, '!');
+  for (int i = 0; i < 10'000; ++i) f.output->note(line);
+  CHECK(f.output->buffered() <= Output::kMaxBuffered + Output::kMaxNotes);
+}
+
 TEST_CASE("output: words of our own come behind what a slow client hasn't got yet") {
   Fixture f;
   auto& reader = f.output->add_reader(nullptr);
   const auto client = f.connect(reader);
-  std::string sent, got;
-  const std::string block(4096, 'x');
-  while (::write(f.writer.get(), block.data(), block.size()) > 0) {
-    sent += block;
-    if (sent.size() % (8 * block.size()) == 0) f.turn();
-  }
+  const auto sent = f.fill();
+  std::string got;
   f.output->note("note");
   f.writer.reset();
   f.output->process_exited();

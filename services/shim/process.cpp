@@ -44,7 +44,10 @@ void Process::started(ProcessStreams streams) {
 void Process::exited(int status) {
   exit_status_ = status;
   in_->close();
-  out_->process_exited();
+  out_->process_exited([this] {
+    terminal_.reset();
+    in_->drop();
+  });
   err_->process_exited();
   for (auto& attachment : attachments_) finish(attachment);
 }
@@ -56,7 +59,16 @@ void Process::note(std::string line) {
 
 void Process::finish(Attachment& attachment) {
   attachment.main->finish(message({{"process_id", id_}, {"exit_status", *exit_status_}}));
-  attachment.expiry = loop_.after(kUnclaimed, [this, stream_id = attachment.stream_id] { detach(stream_id); });
+  attachment.expiry = loop_.after(kUnclaimed, [this, stream_id = attachment.stream_id] { drop_unclaimed(stream_id); });
+}
+
+// A client that is still reading, however slowly, keeps what it reads.
+void Process::drop_unclaimed(const std::string& stream_id) {
+  Attachment* attachment = find(stream_id);
+  if (attachment == nullptr) return;
+  for (const auto& [output, reader] : {std::pair(out_.get(), &attachment->out), std::pair(err_.get(), &attachment->err)})
+    if (*reader != nullptr && !Output::connected(**reader)) output->remove_reader(*std::exchange(*reader, nullptr));
+  if (attachment->out == nullptr && attachment->err == nullptr) detach(stream_id);
 }
 
 void Process::attach(UniqueFd connection, std::string_view leftover, int http_status) {

@@ -34,7 +34,8 @@ class Process : public ProcessControls {
   void started(ProcessStreams streams);
   // A line for whoever reads its errors; with a terminal that is its one stream.
   void note(std::string line);
-  // It has ended, and its status is safely on disk.
+  // It has ended, and its status is safely on disk: its clients are told at once. Its outputs end a little later, when nobody
+  // writes there any more (Output::Patience); then no descriptor of it is left.
   void exited(int status);
 
   // Answers a Run (201) or an Attach (200) on the client's connection, and goes on from there.
@@ -61,6 +62,7 @@ class Process : public ProcessControls {
 
   void reader_closed(const std::string& stream_id, bool is_stderr);
   void detach(const std::string& stream_id);
+  void drop_unclaimed(const std::string& stream_id);
   void finish(Attachment& attachment);
   Attachment* find(const std::string& stream_id);
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace concourse::shim {
 
@@ -14,6 +15,13 @@ StdinPipe::StdinPipe(EventLoop& loop, UniqueFd sink, std::function<void()> on_ro
 
 StdinPipe::~StdinPipe() {
   if (watching_) loop_.unwatch(sink_.get());
+}
+
+void StdinPipe::drop() {
+  if (std::exchange(watching_, false)) loop_.unwatch(sink_.get());
+  closing_ = true;
+  queue_.clear();
+  sink_.reset();
 }
 
 void StdinPipe::write(std::string_view bytes) {

@@ -23,6 +23,8 @@ class StdinPipe {
   bool full() const { return queue_.size() >= kMaxQueued; }
   // End of input, once the queue is written.
   void close();
+  // At once: nobody is left to read it.
+  void drop();
 
  private:
   static constexpr std::size_t kMaxQueued = 256 << 10;
