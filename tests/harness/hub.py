@@ -51,12 +51,12 @@ class TestHub:
     def stop(self):
         self._thread.call(self._hub.stop())
 
-    def do(self, function):
+    def do(self, function, timeout=120.0):
         """`function(hub)` on the hub's thread: anything that isn't covered here. Coroutines are awaited."""
         async def run():
             result = function(self._hub)
             return await result if hasattr(result, "__await__") else result
-        return self._thread.call(run())
+        return self._thread.call(run(), timeout)
 
     # Workers.
 
