@@ -1,21 +1,17 @@
 #include "common/http/exchange.hpp"
 
-#include <poll.h>
-#include <sys/socket.h>
-
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
 #include "common/daemon/log_request.hpp"
 #include "common/http/latency.hpp"
 #include "common/http/router.hpp"
-#include "common/os/unix_socket.hpp"
 
 namespace concourse::http {
 
 namespace {
 
-constexpr std::size_t kMaxHead = 1 << 20;          // bytes of a request's head, as Go's server
-constexpr auto kLinger = std::chrono::seconds(2);  // to let a client read an answer that came before it had sent all
+constexpr std::uint64_t kMaxDrain = 256 << 10;           // bytes of an unread body that are dropped, as Go's server
+constexpr auto kAnswerLimit = std::chrono::seconds(30);  // for the client to take some of an answer that isn't a stream
 
 BodyReader::Framing framing_of(const httplib::Headers& headers, std::uint64_t& length) {
   if (const auto te = headers.find("Transfer-Encoding"); te != headers.end()) {
@@ -56,34 +52,46 @@ class Exchange::Library : public httplib::Server {
     return all;
   }
 
-  bool serve_one(FdStream& stream, bool last) {
-    Call call{this, &stream};
+  Next serve_one(FdStream& stream, bool last, Surface surface, std::optional<Hold>& hold) {
+    Call call{this, &stream, surface, std::exchange(hold, std::nullopt)};
     current_ = &call;
-    stream.set_read_budget(kMaxHead);
-    stream.set_idle_limit(options_.head_limit);
+    stream.begin_head();
+    stream.mute(false);
+    stream.set_idle_limit(kAnswerLimit);
+    stream.set_read_deadline(Deadline::never());
     bool close = false;
     const bool sent = process_request(stream, last, close, [&](httplib::Request& req) { prepare(req, stream, call); });
     current_ = nullptr;
     if (call.reply.hijack_) {
       auto leftover = stream.take_leftover();
       hand_over(call, stream.take_fd(), std::move(leftover));
-      return false;
+      return Next::close;
     }
-    if (!sent || !call.handled || call.broken_off) return false;
-    if (drain(call, close || last)) return !close && !last;
-    linger(stream);
-    return false;
+    if (call.reply.hold_) {
+      stream.rewind();
+      hold = std::move(call.reply.hold_);
+      hold->request_id = log::current_request();
+      return Next::hold;
+    }
+    if (!sent) return Next::close;
+    if (!call.handled) return Next::linger;
+    if (call.streamed) return call.streamed_whole ? Next::linger : Next::close;
+    if (!call.whole) return Next::linger;
+    return close || last ? Next::close : Next::keep;
   }
 
  private:
   struct Call {
     Library* library;
     FdStream* stream;
+    Surface surface;
+    std::optional<Hold> held;  // before this time
     std::string target;
     Request request;
     Reply reply;
     bool handled = false;
-    bool broken_off = false;
+    bool whole = false;  // all of the request was read
+    bool streamed = false, streamed_whole = false;
     Latency* latency = nullptr;  // of the route, once one was found
     Clock::time_point started;
     std::optional<log::RequestScope> request_scope;
@@ -92,11 +100,11 @@ class Exchange::Library : public httplib::Server {
 
   // Before the library routes: hide from it what it would interpret (it decompresses, compresses and cuts ranges).
   void prepare(httplib::Request& req, FdStream& stream, Call& call) {
-    stream.set_read_budget(SIZE_MAX);
-    stream.set_idle_limit(options_.idle_limit);
+    stream.end_head();
     call.target = req.target;
     call.request.headers_ = req.headers;
-    call.request_scope.emplace(log::request_id_from(call.request.header(kRequestIdHeader)));
+    call.request.must_answer_ = call.held.has_value();
+    call.request_scope.emplace(call.held ? call.held->request_id : log::request_id_from(call.request.header(kRequestIdHeader)));
     req.headers.erase("Accept-Encoding");
     req.headers.erase("Content-Encoding");
     req.headers.erase("Range");
@@ -110,20 +118,28 @@ class Exchange::Library : public httplib::Server {
     Request& request = call.request;
     request.method = req.method;
     request.target = call.target;
-    if (log::level() == log::Level::debug) log::debug("request", {{"method", request.method}, {"target", request.target}});
+    if (log::level() == log::Level::debug && !call.held)
+      log::debug("request", {{"method", request.method}, {"target", request.target}});
     try {
       std::uint64_t length = 0;
       const auto framing = framing_of(request.headers_, length);
       request.reader_.emplace(*call.stream, framing, length);
+      call.stream->set_idle_limit(options_.idle_limit);
       route(call);
-      if (!call.reply.hijack_) count(call, false);
+      if (call.reply.hold_ && (request.must_answer_ || !request.reader_->done()))
+        throw Error(ErrorKind::internal, "this request can't be held");
+      if (!call.reply.hijack_ && !call.reply.hold_) count(call, false);
     } catch (const Error& e) {
       fail(call, e);
     } catch (const std::exception& e) {
       fail(call, Error(ErrorKind::internal, e.what()));
     }
-    if (call.reply.hijack_) return call.stream->mute();
+    if (call.reply.hijack_ || call.reply.hold_) return call.stream->mute();
     if (call.reply.stream_) return stream_out(call);
+    // Without a reader the framing itself was bad: where the next request begins is anybody's guess.
+    call.whole = request.reader_ && request.reader_->drain(kMaxDrain);
+    if (!call.whole && !closes(req)) res.set_header("Connection", "close");
+    call.stream->set_idle_limit(kAnswerLimit);
     res.status = call.reply.status;
     for (const auto& [name, value] : call.reply.headers) res.set_header(name, value);
     if (!call.reply.content_type.empty()) res.set_header("Content-Type", call.reply.content_type);
@@ -144,6 +160,7 @@ class Exchange::Library : public httplib::Server {
     std::vector<std::string> allowed;
     for (std::size_t i = 0; i < routes_.size(); ++i) {
       const auto& candidate = routes_[i];
+      if (call.surface == Surface::restricted && !candidate.everywhere) continue;
       if (!match(candidate.pattern, target.path, request.captures)) continue;
       if (candidate.method == request.method || candidate.method == "*") {
         request.route = candidate.pattern;
@@ -160,6 +177,9 @@ class Exchange::Library : public httplib::Server {
     if (!allowed.empty()) reply.headers.emplace_back("Allow", join(allowed, ", "));
   }
 
+  // The library says so itself then.
+  static bool closes(const httplib::Request& req) { return lower(req.get_header_value("Connection")) == "close"; }
+
   // Clients ask all the time whether something is there: that it isn't is an answer.
   static bool is_failure(const Error& e) { return e.kind() != ErrorKind::not_found; }
 
@@ -172,7 +192,7 @@ class Exchange::Library : public httplib::Server {
     if (!call.reply.content_type.empty()) head += "Content-Type: " + call.reply.content_type + "\r\n";
     for (const auto& [name, value] : call.reply.headers) head += name + ": " + value + "\r\n";
     ChunkWriter writer(*call.stream);
-    call.broken_off = true;
+    call.streamed = true;
     call.stream->mute();
     if (!call.stream->write_all({head, "\r\n"})) return;
     try {
@@ -184,7 +204,7 @@ class Exchange::Library : public httplib::Server {
                  {{"method", call.request.method}, {"target", call.target}, {"error", e.what()}});
     }
     // Also after a clean end the connection isn't used again: ordinary clients of these routes open one per stream.
-    if (writer.finished()) linger(*call.stream);
+    call.streamed_whole = writer.finished();
   }
 
   void hand_over(Call& call, UniqueFd fd, std::string leftover) {
@@ -200,25 +220,6 @@ class Exchange::Library : public httplib::Server {
     }
   }
 
-  bool drain(Call& call, bool closing) {
-    if (!call.request.reader_) return false;  // the framing itself was bad: where the next request begins is anybody's guess
-    try {
-      // A client that will not use the connection again needn't be waited for unless it is still sending.
-      return call.request.reader_->drain(closing ? std::min<std::uint64_t>(options_.drain_limit, 1 << 20) : options_.drain_limit);
-    } catch (const Error&) {
-      return false;
-    }
-  }
-
-  // Closing a socket with unread input sends a reset, which can overtake the answer: end our side, read on for a while.
-  static void linger(FdStream& stream) {
-    ::shutdown(stream.fd(), SHUT_WR);
-    const auto deadline = Deadline::in(kLinger);
-    char buffer[16384];
-    while (os::wait_for(stream.fd(), POLLIN, deadline))
-      if (::recv(stream.fd(), buffer, sizeof buffer, MSG_DONTWAIT) <= 0) return;
-  }
-
   const ServerOptions options_;
   const std::vector<Route> routes_;
   std::vector<Latency> latencies_;  // of routes_
@@ -230,7 +231,9 @@ thread_local Exchange::Library::Call* Exchange::Library::current_ = nullptr;
 Exchange::Exchange(std::vector<Route> routes, ErrorMapper on_error, const ServerOptions& options)
     : library_(std::make_unique<Library>(std::move(routes), std::move(on_error), options)) {}
 Exchange::~Exchange() = default;
-bool Exchange::serve_one(FdStream& stream, bool last) { return library_->serve_one(stream, last); }
+Exchange::Next Exchange::serve_one(FdStream& stream, bool last, Surface surface, std::optional<Hold>& hold) {
+  return library_->serve_one(stream, last, surface, hold);
+}
 Json Exchange::statistics() const { return library_->statistics(); }
 
 }  // namespace concourse::http

@@ -1,6 +1,7 @@
 #include "common/http/fd_stream.hpp"
 
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -12,11 +13,37 @@
 namespace concourse::http {
 
 namespace {
+
 constexpr std::size_t kBuffer = 128 << 10;
-constexpr std::size_t kFirstBuffer = 8 << 10;  // most connections carry one small request: grow on demand
+constexpr std::size_t kFirstBuffer = 4 << 10;  // most connections carry one small request: grow on demand
+
+// The size of the head at the front of `text`; nothing if its end isn't there. A line break without CR ends it, too: what then
+// is no head to the library is refused by it, instead of being waited for.
+std::optional<std::size_t> head_size(std::string_view text, std::size_t from) {
+  for (auto at = text.find('\n', from); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+    const auto rest = text.substr(at + 1);
+    if (rest.starts_with("\r\n")) return at + 3;
+    if (rest.starts_with('\n')) return at + 2;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
-FdStream::FdStream(UniqueFd fd) : fd_(std::move(fd)), buffer_(kFirstBuffer) {}
+UniqueFd FdStream::take_fd() {
+  if (epoll_ >= 0) ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd_.get(), nullptr);
+  epoll_ = -1;
+  return std::move(fd_);
+}
+
+bool FdStream::watch(int epoll, std::uint32_t events, std::uint64_t token) {
+  epoll_event event{};
+  event.events = events | EPOLLONESHOT;
+  event.data.u64 = token;
+  if (::epoll_ctl(epoll, epoll_ < 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd_.get(), &event) != 0) return false;
+  epoll_ = epoll;
+  return true;
+}
 
 std::string FdStream::take_leftover() {
   std::string rest(buffer_.data() + begin_, end_ - begin_);
@@ -24,21 +51,62 @@ std::string FdStream::take_leftover() {
   return rest;
 }
 
-bool FdStream::fill() {
+FdStream::Head FdStream::collect_head(std::size_t max) {
+  for (;;) {
+    const std::string_view ready(buffer_.data() + begin_, end_ - begin_);
+    if (const auto size = head_size(ready, scanned_)) {
+      head_size_ = *size;
+      scanned_ = 0;
+      return *size > max ? Head::too_long : Head::whole;
+    }
+    scanned_ = ready.size() < 2 ? 0 : ready.size() - 2;  // a line break and a CR may be the first part of the end
+    if (ready.size() >= max) return Head::too_long;
+    const ssize_t n = receive(max);
+    if (n > 0) continue;
+    if (n < 0 && errno == EAGAIN) return Head::partial;
+    head_size_ = end_ - begin_;
+    return Head::ended;
+  }
+}
+
+void FdStream::begin_head() {
+  head_begin_ = begin_;
+  budget_ = head_size_;
+  scanned_ = 0;
+}
+
+void FdStream::shrink() {
   if (begin_ == end_) begin_ = end_ = 0;
-  if (end_ == buffer_.size() && begin_ == 0 && buffer_.size() < kBuffer) buffer_.resize(kBuffer);
-  if (end_ == buffer_.size()) return false;
+  if (buffer_.size() == end_) return;
+  std::vector<char> smaller(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
+                            buffer_.begin() + static_cast<std::ptrdiff_t>(end_));
+  buffer_.swap(smaller);
+  begin_ = 0;
+  end_ = buffer_.size();
+}
+
+ssize_t FdStream::receive(std::size_t most_buffered) {
+  if (begin_ == end_) begin_ = end_ = 0;
+  if (end_ == buffer_.size() && begin_ > 0) {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= std::exchange(begin_, 0);
+  }
+  if (end_ == buffer_.size()) buffer_.resize(std::clamp(buffer_.size() * 4, kFirstBuffer, std::max(most_buffered, kFirstBuffer)));
   for (;;) {
     const ssize_t n = ::recv(fd_.get(), buffer_.data() + end_, buffer_.size() - end_, MSG_DONTWAIT);
-    if (n > 0) {
-      end_ += static_cast<std::size_t>(n);
-      // A full small buffer means a body is on its way: read it in larger pieces from now on.
-      if (end_ == kFirstBuffer && buffer_.size() == kFirstBuffer) buffer_.resize(kBuffer);
-      return true;
-    }
-    if (n == 0) return false;
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN || !os::wait_for(fd_.get(), POLLIN, Deadline::in(idle_limit_))) return false;
+    if (n < 0 && errno == EINTR) continue;
+    if (n > 0) end_ += static_cast<std::size_t>(n);
+    return n;
+  }
+}
+
+bool FdStream::wait_readable() const { return os::wait_for(fd_.get(), POLLIN, read_deadline_.or_in(idle_limit_)); }
+
+bool FdStream::fill() {
+  for (;;) {
+    const ssize_t n = receive(kBuffer);
+    if (n >= 0) return n > 0;
+    if (errno != EAGAIN || !wait_readable()) return false;
   }
 }
 
@@ -53,7 +121,7 @@ ssize_t FdStream::read_some(char* out, std::size_t size) {
       const ssize_t n = ::recv(fd_.get(), out, size, MSG_DONTWAIT);
       if (n >= 0) return n;
       if (errno == EINTR) continue;
-      if (errno != EAGAIN || !os::wait_for(fd_.get(), POLLIN, Deadline::in(idle_limit_))) return -1;
+      if (errno != EAGAIN || !wait_readable()) return -1;
     }
   }
   const auto ready = peek();
@@ -100,7 +168,7 @@ ssize_t FdStream::write(const char* ptr, std::size_t size) {
   return write_all({std::string_view(ptr, size)}) ? static_cast<ssize_t>(size) : -1;
 }
 
-bool FdStream::is_readable() const { return has_buffered() || os::wait_for(fd_.get(), POLLIN, Deadline::in(idle_limit_)); }
+bool FdStream::is_readable() const { return has_buffered() || wait_readable(); }
 bool FdStream::is_writable() const { return os::wait_for(fd_.get(), POLLOUT, Deadline::in(idle_limit_)); }
 
 void FdStream::get_remote_ip_and_port(std::string& ip, int& port) const { ip = "local", port = 0; }

@@ -11,7 +11,8 @@
 namespace concourse::http {
 
 namespace {
-constexpr std::size_t kMaxLine = 16 << 10;  // of a chunk's head or a trailer
+constexpr std::size_t kMaxLine = 16 << 10;            // of a chunk's head or a trailer
+constexpr auto kWholeBody = std::chrono::minutes(1);  // for a body that is wanted whole
 
 [[noreturn]] void broken(const char* why) { throw Error(ErrorKind::invalid, std::string("request body: ") + why); }
 }  // namespace
@@ -60,10 +61,15 @@ std::size_t BodyReader::read(char* out, std::size_t size) {
 
 bool BodyReader::drain(std::uint64_t limit) {
   char buffer[16384];
-  while (!done_) {
-    const auto n = read(buffer, sizeof buffer);
-    if (n > limit) return false;
-    limit -= n;
+  stream_.set_read_deadline(Deadline::in(Duration::zero()));
+  try {
+    while (!done_) {
+      const auto n = read(buffer, sizeof buffer);
+      if (n > limit) return false;
+      limit -= n;
+    }
+  } catch (const Error&) {
+    return false;
   }
   return true;
 }
@@ -82,6 +88,7 @@ std::optional<std::string> Request::query_value(std::string_view name) const {
 std::string Request::body(std::size_t max) {
   std::string whole;
   char buffer[16384];
+  reader_->set_deadline(Deadline::in(kWholeBody));
   while (const auto n = reader_->read(buffer, sizeof buffer)) {
     whole.append(buffer, n);
     if (whole.size() > max) throw Error(ErrorKind::exhausted, "request body is larger than " + std::to_string(max) + " bytes");

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "common/base/unique_fd.hpp"
 #include "common/http/fd_stream.hpp"
+#include "common/http/wakeup.hpp"
 
 namespace concourse::http {
 
@@ -29,7 +31,10 @@ class BodyReader {
   // Up to `size` bytes; 0 at the body's clean end. Throws Error(invalid) when the client breaks off or its framing is bad.
   std::size_t read(char* out, std::size_t size);
   bool done() const { return done_; }
-  // Reads and drops up to `limit` bytes so that the connection can be used again. False if more is left.
+  // When reads end at the latest, with Error(invalid).
+  void set_deadline(Deadline deadline) { stream_.set_read_deadline(deadline); }
+  // Reads and drops what has come, up to `limit` bytes, so that the connection can be used again. False if that isn't all; then
+  // where the next request begins isn't known.
   bool drain(std::uint64_t limit);
 
  private:
@@ -57,13 +62,17 @@ class Request {
   std::optional<std::string> query_value(std::string_view name) const;  // the first of that name
   const std::string& capture(const std::string& name) const { return captures.at(name); }
 
-  // The whole body. Throws Error(exhausted) when it is longer than `max` bytes.
+  // The whole body. Throws Error(exhausted) when it is longer than `max` bytes, and Error(invalid) when it hasn't arrived in a
+  // minute.
   std::string body(std::size_t max = 16 << 20);
   BodyReader& reader() { return *reader_; }
+  // This request was held (Reply::hold), or can't be: the answer is due.
+  bool must_answer() const { return must_answer_; }
 
  private:
   friend class Exchange;
   httplib::Headers headers_;
+  bool must_answer_ = false;
   std::optional<BodyReader> reader_;
 };
 
@@ -82,6 +91,13 @@ class ChunkWriter {
  private:
   FdStream& stream_;
   bool finished_ = false;
+};
+
+// A request that waits for its answer (Reply::hold).
+struct Hold {
+  std::shared_ptr<Wakeup> wakeup;
+  Duration limit{};
+  std::string request_id;  // under which it is asked again
 };
 
 class Reply {
@@ -107,8 +123,15 @@ class Reply {
   // is counted and logged, but nobody hears it.
   void hijack(std::function<void(UniqueFd connection, std::string leftover)> take) { hijack_ = std::move(take); }
 
+  // Nothing is sent yet, and no thread waits: the handler is called with the same request again, which then must_answer(), when
+  // `wakeup` is woken, `limit` has passed, the client has closed its side, or the server stops; at once if too many are held
+  // already. Whoever is to wake it keeps a weak pointer: the server's is the owner. Only for a request without a body that
+  // isn't must_answer().
+  void hold(std::shared_ptr<Wakeup> wakeup, Duration limit) { hold_ = Hold{std::move(wakeup), limit, {}}; }
+
  private:
   friend class Exchange;
+  std::optional<Hold> hold_;
   std::function<void(ChunkWriter&)> stream_;
   std::function<void(UniqueFd, std::string)> hijack_;
 };

@@ -2,8 +2,10 @@
 
 #include <malloc.h>
 
+#include <system_error>
 #include <thread>
 
+#include "common/base/error.hpp"
 #include "common/daemon/log_request.hpp"
 
 namespace concourse::http {
@@ -28,8 +30,14 @@ void WorkerPool::submit(std::function<void()> job) {
     wake_.notify_one();
     return;
   }
-  ++threads_;
-  std::thread([this] { work(); }).detach();
+  try {
+    std::thread([this] { work(); }).detach();
+    ++threads_;
+  } catch (const std::system_error& e) {
+    if (threads_ > 0) return;
+    jobs_.pop_back();
+    throw Error(ErrorKind::exhausted, std::string("make a thread: ") + e.what());
+  }
 }
 
 std::size_t WorkerPool::running() const {

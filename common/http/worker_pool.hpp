@@ -15,7 +15,8 @@ class WorkerPool {
   explicit WorkerPool(std::size_t max_threads) : max_(max_threads) {}
   ~WorkerPool();  // waits for the running jobs; jobs still queued are dropped
 
-  // The job logs under the request of the thread that submits it.
+  // The job logs under the request of the thread that submits it. Where no thread can be made it waits for one that is there;
+  // throws Error(exhausted) if none is.
   void submit(std::function<void()> job);
   std::size_t running() const;
   // True if no job was queued or running before the deadline.

@@ -10,6 +10,7 @@
 #include "common/base/error.hpp"
 #include "common/daemon/log.hpp"
 #include "common/http/exchange.hpp"
+#include "common/http/port.hpp"
 #include "common/os/file.hpp"
 #include "common/os/unix_socket.hpp"
 #include "common/testing/fuzz.hpp"
@@ -76,7 +77,11 @@ std::string converse(http::Exchange& exchange, std::string_view input) {
   ::shutdown(client.get(), SHUT_WR);
   {
     http::FdStream stream{UniqueFd(ends[1])};
-    for (int i = 0; i < kMaxRequests && exchange.serve_one(stream, i + 1 == kMaxRequests); ++i) {
+    std::optional<http::Hold> hold;
+    for (int i = 0; i < kMaxRequests; ++i) {
+      if (!hold && stream.collect_head(http::Port::kMaxHead) == http::FdStream::Head::ended && !stream.has_buffered()) break;
+      const auto next = exchange.serve_one(stream, i + 1 == kMaxRequests, http::Surface::whole, hold);
+      if (next != http::Exchange::Next::keep && next != http::Exchange::Next::hold) break;
     }
   }
   std::string answer(1 << 16, '\0'), all;
