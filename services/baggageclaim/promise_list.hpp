@@ -13,8 +13,10 @@
 #include <stop_token>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "common/base/deadline.hpp"
+#include "common/http/wakeup.hpp"
 #include "common/protocol/baggageclaim.hpp"
 
 namespace concourse::baggageclaim {
@@ -49,22 +51,28 @@ class PromiseList {
   bool fulfill(const std::string& handle, const std::shared_ptr<Ticket>& ticket, protocol::baggageclaim::Volume volume);
   void reject(const std::string& handle, const std::shared_ptr<Ticket>& ticket, Rejection rejection);
 
-  // Nothing for an unknown handle.
-  std::optional<Result> poll(const std::string& handle);
+  // Nothing for an unknown handle. If it is pending, `on_change` (if there is one, and as long as its owner keeps it) is woken once
+  // it isn't any more or the end has come: at once, if it has come already.
+  std::optional<Result> poll(const std::string& handle, const std::shared_ptr<http::Wakeup>& on_change = nullptr);
   // False for an unknown handle.
   bool remove(const std::string& handle);
 
-  // We end: creations may stop early. Their entries stay pending, because a successor goes on with them.
+  // We end: creations may stop early, and nobody waits for them any more. Their entries stay pending, because a successor goes on
+  // with them.
   void abandon();
 
   std::size_t size() const;
 
  private:
+  using Waiting = std::vector<std::weak_ptr<http::Wakeup>>;
   struct Entry {
     std::shared_ptr<Ticket> ticket;
     Result result;
     Clock::time_point finished = Clock::time_point::max();
+    Waiting waiting{};
   };
+  static void wake(const Waiting& waiting);  // without the lock
+  bool settle(const std::string& handle, const std::shared_ptr<Ticket>& ticket, Result result, bool also_at_end);
   Entry* find(const std::string& handle, const std::shared_ptr<Ticket>& ticket);
   void expire();
 

@@ -69,3 +69,25 @@ TEST_CASE("promises: a finished one that nobody fetches expires, a pending one d
   CHECK(promises.poll("pending"));
   CHECK(promises.size() == 1);
 }
+
+TEST_CASE("promises: who waits for a pending one is woken by whatever ends it, and only then") {
+  PromiseList promises;
+  const auto ticket = promises.begin("h");
+  const auto wait = [&] {
+    auto wakeup = std::make_shared<http::Wakeup>();
+    CHECK(promises.poll("h", wakeup));
+    return wakeup;
+  };
+
+  const auto first = wait();
+  { const auto gone = wait(); }
+  CHECK_FALSE(first->woken());
+  SUBCASE("made") { CHECK(promises.fulfill("h", ticket, volume("h"))); }
+  SUBCASE("failed") { promises.reject("h", ticket, {}); }
+  SUBCASE("removed") { CHECK(promises.remove("h")); }
+  SUBCASE("the end") {
+    promises.abandon();
+    CHECK(wait()->woken());
+  }
+  CHECK(first->woken());
+}

@@ -89,13 +89,16 @@ void create_volume_async(Service& service, http::Request& request, http::Reply& 
 }
 
 void poll_creation(Service& service, http::Request& request, http::Reply& reply) {
-  const auto result = service.promises.poll(request.capture("handle"));
+  const auto settled = request.must_answer() ? nullptr : std::make_shared<http::Wakeup>();
+  const auto result = service.promises.poll(request.capture("handle"), settled);
   if (!result) {
     reply.status = 404;
   } else if (const auto* volume = std::get_if<Volume>(&*result)) {
     reply.json(api::to_json(*volume));
   } else if (const auto* rejection = std::get_if<Rejection>(&*result)) {
     reply.json(api::error_json(rejection->message), rejection->status);
+  } else if (settled) {
+    reply.hold(settled, service.poll_limit);
   } else {
     reply.status = 204;
   }

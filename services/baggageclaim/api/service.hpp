@@ -21,6 +21,10 @@ struct P2pOptions {
   unsigned short port = 7788;                      // of the TCP listener
 };
 
+// How long a poll of a pending creation is held. The web waits a minute for an answer to begin
+// (--baggageclaim-response-header-timeout), and its next poll would come after half a second or more.
+inline constexpr auto kPollLimit = std::chrono::seconds(25);
+
 struct Service {
   VolumeRepository& volumes;
   PromiseList& promises;
@@ -30,6 +34,7 @@ struct Service {
   DiskWatch& disk;
   P2pOptions p2p;
   StreamLimits limits;
+  Duration poll_limit = kPollLimit;
 };
 
 }  // namespace concourse::baggageclaim
