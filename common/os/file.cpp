@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 #include "common/base/error.hpp"
 #include "common/base/scope_exit.hpp"
@@ -124,6 +125,19 @@ void make_directories(const fs::path& path, mode_t mode) {
   if (errno != EEXIST) throw SysError("make directory " + quoted(path));
   if (::stat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
     throw Error(ErrorKind::conflict, quoted(path) + " is not a directory");
+}
+
+std::string guard_directory(const UniqueFd& directory, mode_t mode, gid_t group) {
+  struct stat st {};
+  if (::fstat(directory.get(), &st) != 0) throw SysError("stat a directory");
+  if (st.st_uid == 0 && st.st_gid == group && (st.st_mode & 07777) == mode) return "";
+  // Closed first, so that the new group gets nothing of the old mode.
+  if (::fchmod(directory.get(), mode & 0700) != 0 || ::fchown(directory.get(), 0, group) != 0 ||
+      ::fchmod(directory.get(), mode) != 0)
+    throw SysError("close a directory to others");
+  char octal[8];
+  std::snprintf(octal, sizeof octal, "%04o", st.st_mode & 07777U);
+  return "mode " + std::string(octal) + ", owner " + std::to_string(st.st_uid) + ":" + std::to_string(st.st_gid);
 }
 
 void fsync_directory(const fs::path& path) {

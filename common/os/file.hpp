@@ -29,6 +29,11 @@ void replace_file(const fs::path& path, std::string_view content, mode_t mode = 
 void write_kernel_file(const fs::path& path, std::string_view content);
 
 void make_directories(const fs::path& path, mode_t mode = 0755);
+
+// Who may enter an open directory: makes it root's, of that group and with that mode, if it isn't. Returns what was wrong with it
+// ("mode 0755, owner 0:0"), or nothing.
+std::string guard_directory(const UniqueFd& directory, mode_t mode, gid_t group);
+
 void fsync_directory(const fs::path& path);
 
 // Removes a tree, never following symbolic links and never leaving the file system it starts on (a forgotten mount inside

@@ -45,6 +45,19 @@ TEST_CASE("file: removing a tree leaves what its links point to") {
   CHECK(os::list_directory(dir.path) == std::vector<std::string>{"keep"});
 }
 
+TEST_CASE("file: a directory that others may enter is closed to all but root and a group" * doctest::skip(::geteuid() != 0)) {
+  const testing::TempDir dir;
+  const auto open = os::open_file(dir.path, O_RDONLY | O_DIRECTORY);
+  constexpr gid_t group = 4242;
+  REQUIRE(::fchmod(open.get(), 02775) == 0);
+  CHECK(os::guard_directory(open, 0710, group) == "mode 2775, owner 0:0");
+  struct stat st {};
+  REQUIRE(::fstat(open.get(), &st) == 0);
+  CHECK((st.st_mode & 07777) == 0710);
+  CHECK(st.st_gid == group);
+  CHECK(os::guard_directory(open, 0710, group).empty());
+}
+
 TEST_CASE("file: a lock has one holder, who is named in the file") {
   const TempDir dir;
   auto first = os::try_lock_file(dir.path / "lock");

@@ -1,6 +1,6 @@
 // Where volumes live. The Go worker's tree, so that either program can take over the other's (docs/state-on-disk.md).
 //
-//   <volumes>/                       worker: <work-dir>/volumes
+//   <volumes>/                       worker: <work-dir>/volumes; who may enter: guard.hpp
 //     lock                           flock: one server per tree
 //     clean-stop                     the machine's boot id when the last server was stopped in order (machine.hpp)
 //     reserve/                       room for records when the disk is full (reserve.hpp)

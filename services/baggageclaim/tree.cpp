@@ -8,6 +8,7 @@
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
 #include "common/os/file.hpp"
+#include "services/baggageclaim/guard.hpp"
 #include "services/baggageclaim/release.hpp"
 #include "services/baggageclaim/uidgid/max_valid_id.hpp"
 
@@ -25,6 +26,12 @@ UniqueFd lock_mounted_tree(const UniqueFd& lock, const Paths& paths) {
   if (::fstat(lock.get(), &held) != 0) throw SysError("stat the lock");
   const bool same = ::stat(paths.lock().c_str(), &visible) == 0 && held.st_dev == visible.st_dev && held.st_ino == visible.st_ino;
   return same ? UniqueFd() : lock_tree(paths);
+}
+
+// Before anything is mounted or written in there.
+Paths guarded(const Paths& paths) {
+  guard_tree(paths);
+  return paths;
 }
 
 IdPolicy id_policy(const Options& options) {
@@ -52,13 +59,14 @@ UniqueFd lock_tree(const Paths& paths) {
 Tree::Tree(const Options& options, UniqueFd lock)
     : lock_(std::move(lock)),
       policy_(id_policy(options)),
-      paths_(options.paths),
+      paths_(guarded(options.paths)),
       machine_(Machine::look(options.paths)),
       choice_(choose_driver(options.driver, options.paths, policy_, machine_)),
       mounted_lock_(lock_mounted_tree(lock_, options.paths)),
       filesystem_(std::make_unique<Filesystem>(options.paths)),
       syncer_(std::make_unique<Syncer>(options.paths, machine_.boot_id())) {
   if (mounted_lock_) machine_.look_again(paths_);
+  guard_tree(paths_);  // what has been mounted there
   log::info("driver", {{"driver", choice_.driver->name()}, {"reason", choice_.reason}, {"ids", choice_.ids}});
   report_ = recover(*filesystem_, *choice_.driver, policy_, machine_, *syncer_);
   log::info("recovered", {{"live", report_.live},

@@ -1,7 +1,7 @@
 // Where Garden keeps what it knows. Everything that belongs to a running container is in the runtime directory, a tmpfs: it
 // disappears with the machine's uptime, exactly as the containers do, so that nothing has to be guessed after a reboot.
 //
-//   <runtime-dir>/garden/
+//   <runtime-dir>/garden/      for root, and to pass through for the root of unprivileged containers (0710, its group)
 //     boot_id                  the boot that the rest belongs to, for hosts where the directory is on a disk
 //     oci/                     the OCI runtime's own state (--root)
 //     containers/<handle>/

@@ -16,12 +16,12 @@ namespace {
 constexpr auto kLimit = std::chrono::seconds(30);
 }
 
-void check_reachable(const std::filesystem::path& dir) {
+void check_reachable(const std::filesystem::path& dir, std::uint32_t group) {
   std::filesystem::path at;
   for (const auto& part : dir) {
     at /= part;
     struct stat st {};
-    if (::stat(at.c_str(), &st) == 0 && (st.st_mode & S_IXOTH) == 0)
+    if (::stat(at.c_str(), &st) == 0 && (st.st_mode & (st.st_gid == group ? S_IXGRP : S_IXOTH)) == 0)
       throw Error(ErrorKind::usage, "unprivileged containers can't reach '" + dir.string() + "', because '" + at.string() +
                                         "' lets nobody else through: chmod o+x '" + at.string() + "'");
   }

@@ -1,5 +1,6 @@
 #include "services/garden/runtime.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,6 +49,15 @@ fs::path keep_init(const Options& options) {
   return kept;
 }
 
+// What is below is reached by root and the root of unprivileged containers, whose way to its /etc/hosts that is. No link is
+// followed: the runtime directory is the beacon's as well.
+void guard_root(const Options& options, const Machine& machine) {
+  const auto root = options.paths.root();
+  os::make_directories(root);
+  const auto wrong = os::guard_directory(os::open_file(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), 0710, machine.highest_gid);
+  if (!wrong.empty()) log::info("closed to other users", {{"path", root.string()}, {"before", wrong}});
+}
+
 bool is_crun(const std::string& program) { return fs::path(program).filename().string().find("crun") != std::string::npos; }
 
 std::vector<std::string> global_flags(const std::string& program, const Paths& paths) {
@@ -70,7 +80,8 @@ Runtime Runtime::discover(const Options& options) {
   r.machine.cgroup_parent = cgroup_parent(options.paths.worker_id(), r.machine.unified_cgroups, own_cgroups);
   r.own_cgroup_procs = garden::own_cgroup_procs(own_cgroups);
 
-  for (const auto& dir : {options.paths.work_dir, options.paths.runtime_dir}) check_reachable(dir);
+  guard_root(options, r.machine);
+  for (const auto& dir : {options.paths.work_dir, options.paths.runtime_dir}) check_reachable(dir, r.machine.highest_gid);
 
   const bool chosen = !options.oci_runtime.empty();
   std::vector<std::string> problems;

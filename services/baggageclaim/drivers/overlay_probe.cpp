@@ -56,6 +56,8 @@ void try_overlay(const Paths& paths, UserNamespaces* namespaces, const IdMap& ma
 }  // namespace
 
 OverlayProbe probe_overlay(const Paths& paths, const IdPolicy& policy) {
+  os::make_directories(paths.overlays().parent_path());
+  os::make_directories(paths.overlays(), 0700);
   os::make_directories(paths.work());
   OverlayProbe probe;
   try {

@@ -228,8 +228,7 @@ def test_a_new_file_of_the_user_is_the_users(overlay):
     api.create("empty", "parent")
     api.stream_in("parent", tar_of({f"{n}": b"x" for n in range(100)}))
     api.create({"type": "cow", "volume": "parent"}, "v", uid=1000, gid=1000)
-    subprocess.run(["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "sh", "-c", f"echo new > {overlay.data('v')}/new && echo more >> {overlay.data('v')}/5"],
-                   check=True)
+    subprocess.run(["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "sh", "-c", "echo new > new && echo more >> 5"], cwd=overlay.data("v"), check=True)
     assert owner(overlay.data("v") / "new") == (1000, 1000)
     # Nothing was copied for it: the layer holds what was changed, and only that.
     assert sorted(path.name for path in overlay.layer("v").iterdir()) == ["5", "new"]
