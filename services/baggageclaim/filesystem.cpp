@@ -66,10 +66,6 @@ VolumeDir Filesystem::make(const std::string& handle) {
 
 VolumeDir Filesystem::move(const VolumeDir& volume, Stage to) {
   VolumeDir moved{to, volume.handle, paths_.stage(to) / volume.handle};
-  if (to == Stage::live) {
-    const auto record = os::open_file(volume.file(kFormatFile), O_RDONLY);
-    if (::fsync(record.get()) != 0) throw SysError("flush '" + volume.file(kFormatFile).string() + "'");
-  }
   rename_new(volume.path, moved.path);
   // On one file system what follows can't overtake the rename.
   if (to == Stage::dead && !one_device_) {

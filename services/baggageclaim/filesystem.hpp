@@ -23,8 +23,9 @@ class Filesystem {
 
   // A new directory in init/. Throws Error(conflict) if the handle is in use in any stage.
   VolumeDir make(const std::string& handle);
-  // Never replaces anything. To live/: the record (volume_format.hpp) is on the disk before. To dead/: on the disk itself before
-  // anything of the volume is removed. Returns the directory in its new place.
+  // Never replaces anything. To live/: nothing is flushed, because a build waits for it; after a power loss the volume is whole,
+  // absent, or has a record without content (volume_format.hpp, is_record_torn). To dead/: on the disk itself before anything of
+  // the volume is removed. Returns the directory in its new place.
   VolumeDir move(const VolumeDir& volume, Stage to);
   // Puts a broken entry of live/ aside, with the reason in a file beside it. Returns where it is now.
   fs::path quarantine(const std::string& handle, const std::string& reason);

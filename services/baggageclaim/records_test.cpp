@@ -104,9 +104,12 @@ TEST_CASE("filesystem: a volume is in one stage, and moves never replace") {
   Filesystem filesystem(Paths(dir.path / "volumes", ""));
   const auto volume = filesystem.make("v");
   CHECK_THROWS_AS(filesystem.make("v"), Error);
-  CHECK_THROWS_AS(filesystem.move(volume, Stage::live), SysError);  // it has no record yet
+  CHECK_FALSE(is_record_torn(volume));
   write_format(volume, {});
   const auto live = filesystem.move(volume, Stage::live);
+  CHECK_FALSE(is_record_torn(live));
+  os::replace_file(live.file(kFormatFile), "");
+  CHECK(is_record_torn(live));
   CHECK(filesystem.find(Stage::live, "v"));
   CHECK_FALSE(filesystem.find(Stage::init, "v"));
   CHECK_THROWS_AS(filesystem.make("v"), Error);

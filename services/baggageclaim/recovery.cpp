@@ -74,6 +74,7 @@ class Recovery {
   }
 
   bool may_be_torn(const VolumeDir& volume) const {
+    if (is_record_torn(volume)) return true;
     if (const auto since = read_unsynced(volume); since && !machine_.kept_since(*since)) return true;
     const auto format = read_format(volume);
     return format && !format->volatile_since.empty() && !machine_.kept_since(format->volatile_since);
@@ -88,7 +89,7 @@ class Recovery {
     }
   }
 
-  // The flags' files aren't flushed while a volume is made; its record is.
+  // Nothing is flushed while a volume is made; its record is the last file of it.
   static void mend_metadata(const VolumeDir& volume) {
     const auto record = read_format(volume);
     if (!record) return;

@@ -1,5 +1,6 @@
 #include "services/baggageclaim/volume_format.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -57,6 +58,11 @@ std::optional<VolumeFormat> read_format(const VolumeDir& volume) {
     format.made_properties = protocol::baggageclaim::parse_properties(*properties);
   format.owners = {read_pairs(record, "uids"), read_pairs(record, "gids")};
   return format;
+}
+
+bool is_record_torn(const VolumeDir& volume) {
+  struct stat status {};
+  return ::lstat(volume.file(kFormatFile).c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
 }
 
 void write_format(const VolumeDir& volume, const VolumeFormat& format) {

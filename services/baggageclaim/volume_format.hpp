@@ -41,6 +41,9 @@ struct VolumeFormat {
 
 // Nothing if there is no record. Throws Error(invalid) if it can't be understood, a later version included.
 std::optional<VolumeFormat> read_format(const VolumeDir& volume);
+// Whether there is a record without content: the machine went down before a new volume's was on the disk, while its name was
+// there already. Nothing else leaves that: a live volume's record is replaced as a whole.
+bool is_record_torn(const VolumeDir& volume);
 void write_format(const VolumeDir& volume, const VolumeFormat& format);
 void remove_format(const VolumeDir& volume);
 

@@ -95,8 +95,8 @@ def test_one_bad_record_stops_nothing(server, api):
         api.create("empty", handle)
     server.kill()
     live = server.volumes_dir / "live"
-    for file in ("privileged.json", "format.json"):
-        (live / "torn" / file).write_text("")
+    for file, torn in (("privileged.json", ""), ("format.json", '{"version":1,"dri')):
+        (live / "torn" / file).write_text(torn)
     subprocess.run(["umount", live / "no-data/volume"], capture_output=True, check=False)
     if server.layer("no-data").exists():
         server.layer("no-data").rmdir()
