@@ -25,7 +25,11 @@ inline ClientError bad_request(const std::string& cause) { return ClientError(40
 inline ClientError no_such_volume(const std::string& handle) { return ClientError(404, "", "no volume '" + handle + "'"); }
 inline ClientError unprocessable(const std::string& cause) { return ClientError(422, "", cause); }
 
-// What a stranger sent isn't an archive, or holds what may not be extracted.
-inline ClientError bad_archive(const std::string& cause) { return bad_request(cause); }
+// What a stranger sent isn't an archive, or holds what may not be extracted: the client is told why.
+class ArchiveError : public ClientError {
+ public:
+  explicit ArchiveError(const std::string& cause) : ClientError(400, "", cause) {}
+};
+inline ArchiveError bad_archive(const std::string& cause) { return ArchiveError(cause); }
 
 }  // namespace concourse::baggageclaim

@@ -46,7 +46,8 @@ Told tell(const Error& error, std::string_view method, std::string_view route) {
   Told told{500, std::string(text.empty() ? error.what() : text)};
   if (client_error != nullptr) told.status = client_error->status();
   else if (route.empty() && error.kind() == ErrorKind::invalid) told.status = 400;  // the request itself was malformed
-  else if (error.kind() == ErrorKind::exhausted && !text.empty()) told.message += std::string(": ") + error.what();
+  const bool with_cause = error.kind() == ErrorKind::exhausted || dynamic_cast<const ArchiveError*>(&error) != nullptr;
+  if (with_cause && !text.empty()) told.message += std::string(": ") + error.what();
   return told;
 }
 

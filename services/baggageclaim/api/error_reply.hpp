@@ -10,7 +10,8 @@
 namespace concourse::baggageclaim {
 
 // The status and text for an error on a route: a ClientError's own, else 500; the text is the route's fixed one, because clients
-// know it, and the cause goes to the log. A full disk is named, so that users see it.
+// know it, and the cause goes to the log. A full disk is named, and what is wrong
+// with an archive, so that users see it.
 struct Told {
   int status;
   std::string message;

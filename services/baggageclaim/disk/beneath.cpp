@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <cerrno>
+#include <climits>
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
@@ -43,8 +44,19 @@ std::optional<UniqueFd> open_in_root(int root, const std::string& path, int flag
   return open_resolved(root, path, flags, RESOLVE_IN_ROOT);
 }
 
+// The kernel takes 4,095 bytes of a path at once: a longer one goes in pieces, each beneath the one before.
 std::optional<UniqueFd> open_beneath(int root, const std::string& path, int flags) {
-  return open_resolved(root, path, flags, RESOLVE_BENEATH);
+  UniqueFd piece;
+  std::size_t at = 0;
+  while (path.size() - at >= PATH_MAX) {
+    const auto slash = path.rfind('/', at + PATH_MAX - 1);
+    if (slash == std::string::npos || slash <= at) throw SysError("open a path in the volume", ENAMETOOLONG);
+    auto next = open_resolved(piece ? piece.get() : root, path.substr(at, slash - at), O_PATH | O_DIRECTORY, RESOLVE_BENEATH);
+    if (!next) return std::nullopt;
+    piece = std::move(*next);
+    at = slash + 1;
+  }
+  return open_resolved(piece ? piece.get() : root, at == 0 ? path : path.substr(at), flags, RESOLVE_BENEATH);
 }
 
 UniqueFd make_directories_in_root(int root, const std::string& path, mode_t mode, std::string* made) {

@@ -50,27 +50,28 @@ void copy_range(int source, int target, std::int64_t begin, std::int64_t end) {
 
 }  // namespace
 
-std::vector<std::pair<std::int64_t, std::int64_t>> data_ranges(int fd, const struct stat& status) {
+void for_each_data_range(int fd, const struct stat& status, const std::function<void(std::int64_t, std::int64_t)>& use) {
   const std::int64_t size = status.st_size;
-  if (size == 0) return {};
-  if (status.st_blocks * kBlockUnit >= size) return {{0, size}};
-  std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
+  if (size == 0) return;
+  if (!has_holes(status)) return use(0, size);
   for (std::int64_t at = 0; at < size;) {
     const auto data = ::lseek(fd, at, SEEK_DATA);
-    if (data < 0 && errno == ENXIO) break;  // holes up to the end
-    if (data < 0) return {{0, size}};       // a file system that can't say
+    if (data < 0 && errno == ENXIO) return;  // holes up to the end
+    if (data < 0) return use(at, size);      // a file system that can't say
     auto hole = ::lseek(fd, data, SEEK_HOLE);
-    if (hole < 0) hole = size;
-    ranges.emplace_back(data, std::min<std::int64_t>(hole, size));
+    if (hole < 0 || hole > size) hole = size;
+    if (data >= hole) return;
+    use(data, hole);
     at = hole;
   }
-  return ranges;
 }
+
+bool has_holes(const struct stat& status) { return status.st_blocks * kBlockUnit < status.st_size; }
 
 void copy_content(int source, int target, const struct stat& status) {
   if (status.st_size == 0) return;
   if (::ioctl(target, FICLONE, source) == 0) return;
-  for (const auto& [begin, end] : data_ranges(source, status)) copy_range(source, target, begin, end);
+  for_each_data_range(source, status, [&](std::int64_t begin, std::int64_t end) { copy_range(source, target, begin, end); });
   if (::ftruncate(target, status.st_size) != 0) throw SysError("set size");
 }
 

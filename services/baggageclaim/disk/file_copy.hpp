@@ -4,14 +4,17 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace concourse::baggageclaim {
 
-// The parts of a file that hold data, as [begin, end). One part for a file without holes; none for one that is a hole.
-std::vector<std::pair<std::int64_t, std::int64_t>> data_ranges(int fd, const struct stat& status);
+// Whether a file takes less of the disk than its size. (One that is compressed seems to; it is only looked at more closely then.)
+bool has_holes(const struct stat& status);
+
+// Calls `use` with each part of a file that holds data, [begin, end), in order: once for a file without holes, never for one that
+// is a hole.
+void for_each_data_range(int fd, const struct stat& status, const std::function<void(std::int64_t begin, std::int64_t end)>& use);
 
 // Shares all blocks of `source` with `target` where the file system can (FICLONE), else copies the parts that hold data in the
 // kernel (copy_file_range), else through memory. Both at offset 0; `target` empty.

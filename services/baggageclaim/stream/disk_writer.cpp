@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "common/daemon/log.hpp"
 #include "services/baggageclaim/client_error.hpp"
 #include "services/baggageclaim/disk/beneath.hpp"
 
@@ -14,15 +15,19 @@ namespace concourse::baggageclaim {
 
 namespace {
 
-constexpr mode_t kCreateMode = 0755;          // what umask 022 leaves of any mode
-constexpr std::size_t kMaxPending = 100'000;  // directories whose attributes wait for the end
+constexpr mode_t kCreateMode = 0755;  // what umask 022 leaves of any mode
+
+bool is_machines(int error) {
+  for (const int machine : {ENOSPC, EDQUOT, EIO, EROFS, ENOMEM, EMFILE, ENFILE, ESTALE, EBADF, ENOTCONN, EUCLEAN})
+    if (error == machine) return true;
+  return false;
+}
 
 // Whose fault a failed call is: a full disk is ours, an impossible name is the archive's.
 [[noreturn]] void fail(const char* verb, const Member& member) {
   const int error = errno;
   const auto what = std::string(verb) + " '" + member.path + "'";
-  for (const int machine : {ENOSPC, EDQUOT, EIO, EROFS, ENOMEM, EMFILE, ENFILE, ESTALE, EBADF, ENOTCONN, EUCLEAN})
-    if (error == machine) throw SysError(what, error);
+  if (is_machines(error)) throw SysError(what, error);
   throw bad_archive(what + ": " + errno_text(error));
 }
 
@@ -64,7 +69,7 @@ UniqueFd DiskWriter::create(const Member& member) {
     const UniqueFd self(::openat(root_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!self) fail("open", member);
     set_attributes(self.get(), member, 0);
-    pending_.push_back({"", member.mode, member.mtime});
+    pending_.add("", member.mode, member.mtime);
     return {};
   }
   std::string name;
@@ -98,10 +103,21 @@ void DiskWriter::set_attributes(int fd, const Member& member, mode_t created_mod
   const bool owner_known = created_mode != 0 && !parent_gives_group_;
   const bool chown_needed = !owner_known || member.uid != uid_ || member.gid != gid_;
   if (chown_needed && ::fchown(fd, member.uid, member.gid) != 0) fail("set owner of", member);
-  for (const auto& [name, value] : member.xattrs)
-    if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) != 0 && errno != EOPNOTSUPP) fail("set attributes of", member);
+  set_xattrs(fd, member);
   const auto mode = member.mode & 07777;
   if (mode != created_mode && ::fchmod(fd, mode) != 0) fail("set mode of", member);
+}
+
+// What this file system can't hold is left out, as tar does it. ENOSPC is ext4's word for too large a value: a disk that is full
+// shows itself elsewhere.
+void DiskWriter::set_xattrs(int fd, const Member& member) {
+  for (const auto& [name, value] : member.xattrs) {
+    if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) == 0 || errno == EOPNOTSUPP) continue;
+    if (errno != ENOSPC && is_machines(errno)) fail("set attributes of", member);
+    if (left_out_++ == 0)
+      log::warn("an attribute of a file was left out",
+                {{"file", member.path.substr(0, 200)}, {"attribute", name}, {"bytes", value.size()}, {"error", errno_text(errno)}});
+  }
 }
 
 void DiskWriter::make_directory(int parent, const std::string& name, const Member& member) {
@@ -116,8 +132,8 @@ void DiskWriter::make_directory(int parent, const std::string& name, const Membe
   }
   if (!fd) fail("open", member);
   set_attributes(fd.get(), member, 0);
-  if (pending_.size() >= kMaxPending) apply_early();
-  pending_.push_back({member.path, member.mode, member.mtime});
+  if (pending_.full()) apply_early();
+  pending_.add(member.path, member.mode, member.mtime);
 }
 
 void DiskWriter::make_hard_link(int parent, const std::string& name, const Member& member) {
@@ -152,33 +168,33 @@ void DiskWriter::make_node(int parent, const std::string& name, const Member& me
   if (::utimensat(node.get(), "", times, AT_EMPTY_PATH) != 0) fail("set time of", member);
 }
 
-void DiskWriter::apply(const PendingDirectory& directory) {
+void DiskWriter::apply(const std::string& path, mode_t mode, const timespec& mtime) const {
   // A later member may have replaced it.
-  const auto fd = open_beneath(root_, directory.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  const auto fd = open_beneath(root_, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!fd) return;
   Member member;
-  member.path = directory.path;
-  if (::fchmod(fd->get(), directory.mode & 07777) != 0) fail("set mode of", member);
-  const timespec times[2] = {{0, UTIME_NOW}, directory.mtime};
+  member.path = path;
+  if (::fchmod(fd->get(), mode & 07777) != 0) fail("set mode of", member);
+  const timespec times[2] = {{0, UTIME_NOW}, mtime};
   if (::futimens(fd->get(), times) != 0) fail("set time of", member);
 }
 
 // Bounds the memory: archives of whole trees are done with a directory when its last member has come, so all that aren't above
 // the current one can get their attributes now.
 void DiskWriter::apply_early() {
-  std::vector<PendingDirectory> kept;
-  for (auto& directory : pending_) {
-    const bool above = directory.path.empty() || parent_path_ == directory.path || parent_path_.starts_with(directory.path + "/");
-    if (above) kept.push_back(std::move(directory));
-    else apply(directory);
-  }
-  pending_ = std::move(kept);
+  PendingDirectories all;
+  std::swap(all, pending_);
+  all.take_all([&](const std::string& path, mode_t mode, const timespec& mtime) {
+    const bool above = path.empty() || parent_path_ == path || (parent_path_.starts_with(path) && parent_path_[path.size()] == '/');
+    if (above) pending_.add(path, mode, mtime);
+    else apply(path, mode, mtime);
+  });
 }
 
 void DiskWriter::finish() {
   parent_.reset();
-  for (auto directory = pending_.rbegin(); directory != pending_.rend(); ++directory) apply(*directory);
-  pending_.clear();
+  pending_.take_all([&](const std::string& path, mode_t mode, const timespec& mtime) { apply(path, mode, mtime); });
+  if (left_out_ > 1) log::warn("attributes of files were left out", {{"count", left_out_}});
 }
 
 }  // namespace concourse::baggageclaim

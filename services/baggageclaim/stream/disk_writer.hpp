@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/base/unique_fd.hpp"
+#include "services/baggageclaim/stream/pending_directories.hpp"
 #include "services/baggageclaim/uidgid/id_view.hpp"
 
 namespace concourse::baggageclaim {
@@ -42,7 +42,8 @@ class DiskWriter {
       : root_(root), uid_(uid), gid_(gid), implicit_mode_(implicit_mode) {}
 
   // Creates everything but a regular file's content. What was there under the name goes; a directory stays and gets new
-  // attributes. For a regular file returns its descriptor: write the content, then call finish_file().
+  // attributes. An attribute that the file system can't hold is left out, and logged. For a regular file returns its descriptor:
+  // write the content, then call finish_file().
   UniqueFd create(const Member& member);
   void finish_file(int fd, const Member& member);
 
@@ -50,12 +51,6 @@ class DiskWriter {
   void finish();
 
  private:
-  struct PendingDirectory {
-    std::string path;
-    mode_t mode;
-    timespec mtime;
-  };
-
   int parent_of(const Member& member, std::string& name);
   void open_parent(const std::string& path);
   void remove_existing(int parent, const std::string& name);
@@ -64,7 +59,8 @@ class DiskWriter {
   void make_node(int parent, const std::string& name, const Member& member);
   UniqueFd make_file(int parent, const std::string& name, const Member& member);
   void set_attributes(int fd, const Member& member, mode_t created_mode);
-  void apply(const PendingDirectory& directory);
+  void apply(const std::string& path, mode_t mode, const timespec& mtime) const;
+  void set_xattrs(int fd, const Member& member);
   void apply_early();
 
   const int root_;
@@ -74,7 +70,8 @@ class DiskWriter {
   std::string parent_path_;  // of parent_
   UniqueFd parent_;          // the last member's directory: members come grouped
   bool parent_gives_group_ = false;
-  std::vector<PendingDirectory> pending_;
+  PendingDirectories pending_;
+  std::uint64_t left_out_ = 0;  // attributes that the file system doesn't take
 };
 
 }  // namespace concourse::baggageclaim

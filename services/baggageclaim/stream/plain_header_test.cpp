@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "services/baggageclaim/stream/archive.hpp"
+#include "services/baggageclaim/testing_archive.hpp"
 
 using namespace concourse::baggageclaim;
 

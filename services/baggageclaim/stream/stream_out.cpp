@@ -6,9 +6,9 @@
 
 namespace concourse::baggageclaim {
 
-void stream_out(TarSource source, const IdView& view, Encoding encoding, ByteSink& sink) {
+void stream_out(TarSource source, const IdView& view, Encoding encoding, ByteSink& sink, Holes holes) {
   BlockPipe pipe;
-  std::thread archiver([&] { create_tar(source, view, pipe); });
+  std::thread archiver([&] { create_tar(source, view, holes, pipe); });
   const ScopeExit join([&] {
     pipe.abandon();
     if (archiver.joinable()) archiver.join();

@@ -2,23 +2,28 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <map>
+#include <climits>
 #include <vector>
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "common/daemon/log.hpp"
 #include "common/protocol/baggageclaim.hpp"
+#include "common/tar/writer.hpp"
 #include "services/baggageclaim/client_error.hpp"
 #include "services/baggageclaim/disk/beneath.hpp"
 #include "services/baggageclaim/disk/directory.hpp"
 #include "services/baggageclaim/disk/file_copy.hpp"
-#include "services/baggageclaim/stream/archive.hpp"
+#include "services/baggageclaim/disk/tree_cursor.hpp"
+#include "services/baggageclaim/stream/extents.hpp"
+#include "services/baggageclaim/stream/link_names.hpp"
+#include "services/baggageclaim/stream/packer.hpp"
 #include "services/baggageclaim/stream/plain_header.hpp"
 #include "services/baggageclaim/stream/read_ahead.hpp"
 #include "services/baggageclaim/uidgid/capability.hpp"
@@ -27,271 +32,244 @@ namespace concourse::baggageclaim {
 
 namespace {
 
-constexpr int kMaxArchiveDepth = 2000;  // directories open at the same time
-constexpr std::size_t kReadSize = 512 << 10;
-constexpr std::size_t kMaxOthers = 1024;  // names of what isn't a file, held at each depth
+constexpr std::size_t kMaxNames = 64 << 10, kMaxValue = 64 << 10;  // the kernel's, for one file's attributes
 
-// Packs libarchive's small writes into the pipe's blocks.
-struct Packer {
-  BlockPipe& out;
-  bool broken = false;  // nothing more may be written
-  char* block = nullptr;
-  std::size_t used = 0;
-
-  bool write(const char* bytes, std::size_t size) {
-    while (size > 0) {
-      if (broken) return false;
-      if (block == nullptr && (block = out.acquire()) == nullptr) return false;
-      const auto n = std::min(size, out.block_size() - used);
-      std::memcpy(block + used, bytes, n);
-      used += n;
-      bytes += n;
-      size -= n;
-      if (used == out.block_size()) flush();
-    }
-    return true;
+tar::Kind kind_of(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR: return tar::Kind::directory;
+    case S_IFLNK: return tar::Kind::symbolic_link;
+    case S_IFCHR: return tar::Kind::character_device;
+    case S_IFBLK: return tar::Kind::block_device;
+    case S_IFIFO: return tar::Kind::fifo;
+    default: return tar::Kind::file;
   }
-  void flush() {
-    if (block == nullptr || used == 0) return;
-    out.push(used);
-    block = nullptr;
-    used = 0;
-  }
-};
-
-la_ssize_t write_block(archive* writer, void* client, const void* bytes, std::size_t size) {
-  if (static_cast<Packer*>(client)->write(static_cast<const char*>(bytes), size)) return static_cast<la_ssize_t>(size);
-  archive_set_error(writer, ECANCELED, "nobody reads any more");
-  return -1;
 }
 
 class TarCreator {
  public:
-  TarCreator(const IdView& view, BlockPipe& out)
-      : view_(view),
-        packer_{.out = out},
-        writer_(archive_write_new(), archive_write_free),
-        entry_(archive_entry_new(), archive_entry_free),
-        buffer_(kReadSize) {
-    if (!writer_ || !entry_) throw Error(ErrorKind::internal, "libarchive: out of memory");
-    check(archive_write_add_filter_none(writer_.get()));
-    check(archive_write_set_format_pax(writer_.get()));
-    check(archive_write_set_bytes_per_block(writer_.get(), 0));
-    check(archive_write_open(writer_.get(), &packer_, nullptr, write_block, nullptr));
-  }
-
-  // An archive that isn't whole is given up first: closing it as it is would fill up its last member with zeros. Freeing it without
-  // closing it loses memory in libarchive 3.6.
-  ~TarCreator() {
-    if (complete_) return;
-    packer_.broken = true;
-    archive_write_fail(writer_.get());
-    archive_write_close(writer_.get());
-  }
+  TarCreator(const IdView& view, Holes holes, BlockPipe& out) : view_(view), holes_(holes), out_(out) {}
 
   void run(const TarSource& source) {
     if (S_ISDIR(source.status.st_mode)) {
-      const auto directory = reopen_directory(source.fd.get(), source.name);
-      head("./", source.status, directory.get());
-      children(directory.get(), "./", 0);
+      auto directory = reopen_directory(source.fd.get(), source.name);
+      path_ = "./";
+      head(path_, source.status, directory.get());
+      walk(std::move(directory));
     } else {
       // Reopened by its number: the name may mean something else by now.
       const auto path = fd_path(source.fd.get());
       UniqueFd file;
       if (S_ISREG(source.status.st_mode)) file.reset(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
       if (S_ISREG(source.status.st_mode) && !file) throw SysError("open '" + source.name + "'");
-      member(source.name, source.status, file.get(), -1, nullptr);
+      member(source.name, source.name, source.status, file.get(), -1);
     }
-    check(archive_write_close(writer_.get()));
-    complete_ = true;
-    packer_.flush();
+    constexpr std::uint64_t kEnd = 2 * tar::kBlock;
+    out_.zeros(kEnd);
+    out_.flush();
+    if (links_.has_given_up())
+      log::warn("too many files of several names to remember: some were archived once for each", {{"source", source.name}});
   }
 
  private:
-  void check(int result) {
-    if (result >= ARCHIVE_WARN) return;
-    const char* why = archive_error_string(writer_.get());
-    throw Error(ErrorKind::internal, std::string("archive: ") + (why != nullptr ? why : "unknown error"));
+  // Files of the same directory together, and before what is below it: reading ahead then never holds more than one batch.
+  void walk(UniqueFd root) {
+    TreeCursor cursor(std::move(root));
+    for (;;) {
+      while (const char* name = cursor.next_kept()) child(cursor, name);
+      const bool more = cursor.read([&](const char* name, unsigned char type) {
+        if (type != DT_REG) return TreeCursor::Take::keep;
+        ahead_.add(name);
+        return ahead_.full() ? TreeCursor::Take::used_last : TreeCursor::Take::used;
+      });
+      files(cursor.directory());
+      if (more) continue;
+      if (cursor.depth() == 0) return;
+      cursor.leave();
+      links_.leave();
+      path_.resize(path_.rfind('/', path_.size() - 2) + 1);
+    }
   }
 
-  void children(int directory, const std::string& prefix, int depth) {
-    if (depth > kMaxArchiveDepth) throw Error(ErrorKind::invalid, "'" + prefix + "' is nested too deeply");
-    // Files of the same directory together, and before what is below it: reading ahead then never holds more than one batch.
-    std::vector<std::string> others;
-    for_each_entry(directory, prefix, [&](const char* name, unsigned char type) {
-      if (type == DT_REG) ahead_.add(name);
-      else others.emplace_back(name);
-      if (ahead_.full() || others.size() == kMaxOthers) batch(directory, prefix, others, depth);
-    });
-    batch(directory, prefix, others, depth);
-  }
-
-  void batch(int directory, const std::string& prefix, std::vector<std::string>& others, int depth) {
-    std::string path = prefix;
+  void files(int directory) {
+    const auto length = path_.size();
     ahead_.use_all(directory, [&](const ReadAhead::File& file) {
-      path.replace(prefix.size(), path.npos, file.name);
-      regular_file(directory, file, path);
+      set_name(length, file.name);
+      regular_file(directory, file);
     });
-    for (const auto& name : others) child(directory, name.c_str(), prefix + name, depth);
-    others.clear();
+    path_.resize(length);
   }
 
-  void regular_file(int directory, const ReadAhead::File& file, const std::string& path) {
+  // path_ is the current directory's: makes it that of an entry.
+  void set_name(std::size_t length, const std::string& name) {
+    path_.resize(length);
+    path_ += name;
+    if (path_.size() > kMaxPath)
+      throw Error(ErrorKind::invalid,
+                  "'" + shown(path_) + "' is nested too deeply: its path has more than " + std::to_string(kMaxPath) + " bytes");
+  }
+
+  static std::string shown(const std::string& path) {
+    constexpr std::size_t kEnough = 200;
+    return path.size() <= kEnough ? path : path.substr(0, kEnough) + "…";
+  }
+
+  void regular_file(int directory, const ReadAhead::File& file) {
     if (file.error == ENOENT || is_other_by_now(file.error)) return;
-    if (file.error != 0) throw SysError("open '" + path + "'", file.error);
+    if (file.error != 0) throw SysError("open '" + shown(path_) + "'", file.error);
     if (!S_ISREG(file.status.st_mode)) return;
-    if (!file.loaded) return member(path, file.status, file.fd.get(), directory, file.name.c_str());
-    if (file.status.st_nlink > 1 && wrote_as_link(path, file.status)) return;
-    if (file.status.st_nlink == 1 && !file.has_xattrs && wrote_as_plain(path, file)) return;
-    begin(path, file.status);
-    if (file.has_xattrs) add_xattrs(file.fd.get(), true);
-    archive_entry_set_size(entry_.get(), file.status.st_size);
-    check(archive_write_header(writer_.get(), entry_.get()));
-    data(file.content.data(), file.content.size());
+    if (!file.loaded) return member(path_, file.name, file.status, file.fd.get(), directory);
+    if (file.status.st_nlink > 1 && wrote_as_link(path_, file.name, file.status)) return;
+    if (file.has_xattrs || !wrote_as_plain(file)) {
+      auto described = describe(path_, file.status);
+      if (file.has_xattrs) add_xattrs(described, file.fd.get());
+      out_.write(tar::header_of(described));
+    }
+    out_.write(file.content);
+    out_.zeros(tar::padding(file.content.size()));
   }
 
-  bool wrote_as_plain(const std::string& path, const ReadAhead::File& file) {
-    const auto header = plain_header({.path = path,
+  bool wrote_as_plain(const ReadAhead::File& file) {
+    const auto header = plain_header({.path = path_,
                                       .mode = file.status.st_mode,
                                       .uid = view_.to_container(file.status.st_uid),
                                       .gid = view_.to_container(file.status.st_gid),
                                       .size = file.content.size(),
                                       .mtime = file.status.st_mtim},
                                      header_);
-    if (header.empty()) return false;
-    check(archive_write_finish_entry(writer_.get()));  // the library's own last entry
-    static constexpr char kZeros[512] = {};
-    if (!packer_.write(header.data(), header.size()) || !packer_.write(file.content.data(), file.content.size()) ||
-        !packer_.write(kZeros, tar_padding(file.content.size())))
-      throw Error(ErrorKind::cancelled, "nobody reads any more");
-    return true;
+    out_.write(header);
+    return !header.empty();
   }
 
   // A link, a directory or a socket where a file was when its directory was read.
   static bool is_other_by_now(int error) { return error == ELOOP || error == ENOTDIR || error == ENXIO; }
 
-  void child(int directory, const char* name, const std::string& path, int depth) {
+  void child(TreeCursor& cursor, const char* name) {
+    const auto length = path_.size();
+    set_name(length, name);
+    const int directory = cursor.directory();
     struct stat status {};
-    // Most entries are files: try to open first. A fifo doesn't block (O_NONBLOCK), a link isn't followed, a socket or device
-    // without driver can't be opened.
     if (::fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-      if (errno == ENOENT) return;
-      throw SysError("stat '" + path + "'");
+      if (errno != ENOENT) throw SysError("stat '" + shown(path_) + "'");
+      return path_.resize(length);
     }
-    if (S_ISSOCK(status.st_mode)) return;
+    if (S_ISSOCK(status.st_mode)) return path_.resize(length);
+    // A fifo doesn't block (O_NONBLOCK), a link isn't followed.
     UniqueFd fd;
     if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) {
       const int type = S_ISDIR(status.st_mode) ? O_DIRECTORY : O_NONBLOCK;
       fd.reset(::openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | type));
-      if (!fd && (errno == ENOENT || is_other_by_now(errno))) return;
-      if (!fd) throw SysError("open '" + path + "'");
-      if (::fstat(fd.get(), &status) != 0) throw SysError("stat '" + path + "'");
+      if (!fd && (errno == ENOENT || is_other_by_now(errno))) return path_.resize(length);
+      if (!fd) throw SysError("open '" + shown(path_) + "'");
+      if (::fstat(fd.get(), &status) != 0) throw SysError("stat '" + shown(path_) + "'");
     }
     if (S_ISDIR(status.st_mode)) {
-      head(path, status, fd.get());
-      return children(fd.get(), path + "/", depth + 1);
+      head(path_, status, fd.get());
+      path_ += '/';
+      links_.enter(name);
+      return cursor.enter(std::move(fd));
     }
-    member(path, status, fd.get(), directory, name);
+    member(path_, name, status, fd.get(), directory);
+    path_.resize(length);
   }
 
   // Everything but directories. `fd` is open for regular files; a link is read from `directory`.
-  void member(const std::string& path, const struct stat& status, int fd, int directory, const char* name) {
-    if (status.st_nlink > 1 && wrote_as_link(path, status)) return;
-    begin(path, status);
+  void member(const std::string& path, const std::string& name, const struct stat& status, int fd, int directory) {
+    if (status.st_nlink > 1 && wrote_as_link(path, name, status)) return;
+    auto described = describe(path, status);
+    if (S_ISREG(status.st_mode)) {
+      add_xattrs(described, fd);
+      return file(described, status, fd);
+    }
     if (S_ISLNK(status.st_mode)) {
       char target[PATH_MAX];
-      const auto size = ::readlinkat(directory, name, target, sizeof target - 1);
-      if (size < 0) throw SysError("read link '" + path + "'");
-      target[size] = '\0';
-      archive_entry_set_symlink(entry_.get(), target);
-    } else if (S_ISREG(status.st_mode)) {
-      add_xattrs(fd, true);
-      archive_entry_set_size(entry_.get(), status.st_size);
-      return file(path, status, fd);
+      const auto size = ::readlinkat(directory, name.c_str(), target, sizeof target);
+      if (size < 0) throw SysError("read link '" + shown(path) + "'");
+      described.link.assign(target, static_cast<std::size_t>(size));
     } else if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)) {
-      archive_entry_set_rdev(entry_.get(), status.st_rdev);
+      described.major = ::gnu_dev_major(status.st_rdev);
+      described.minor = ::gnu_dev_minor(status.st_rdev);
     }
-    check(archive_write_header(writer_.get(), entry_.get()));
+    out_.write(tar::header_of(described));
   }
 
   void head(const std::string& path, const struct stat& status, int fd) {
-    begin(path, status);
-    add_xattrs(fd, false);
-    check(archive_write_header(writer_.get(), entry_.get()));
+    auto described = describe(path, status);
+    add_xattrs(described, fd);
+    if (!described.path.ends_with('/')) described.path += '/';
+    out_.write(tar::header_of(described));
   }
 
-  void begin(const std::string& path, const struct stat& status) {
-    archive_entry_clear(entry_.get());
-    archive_entry_set_pathname(entry_.get(), path.c_str());
-    archive_entry_set_mode(entry_.get(), status.st_mode);
-    archive_entry_set_uid(entry_.get(), view_.to_container(status.st_uid));
-    archive_entry_set_gid(entry_.get(), view_.to_container(status.st_gid));
-    archive_entry_set_mtime(entry_.get(), status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  tar::Member describe(const std::string& path, const struct stat& status) const {
+    tar::Member described;
+    described.kind = kind_of(status.st_mode);
+    described.path = path;
+    described.mode = status.st_mode & 07777;
+    described.uid = view_.to_container(status.st_uid);
+    described.gid = view_.to_container(status.st_gid);
+    described.mtime = status.st_mtim;
+    if (S_ISREG(status.st_mode)) described.size = static_cast<std::uint64_t>(status.st_size);
+    return described;
   }
 
   // A file with several names: later ones refer to the first.
-  bool wrote_as_link(const std::string& path, const struct stat& status) {
-    const auto [found, first] = names_.try_emplace({status.st_dev, status.st_ino}, Names{path, status.st_nlink - 1});
-    if (first) return false;
-    begin(path, status);
-    archive_entry_set_hardlink(entry_.get(), found->second.first.c_str());
-    check(archive_write_header(writer_.get(), entry_.get()));
-    if (--found->second.left == 0) names_.erase(found);
+  bool wrote_as_link(const std::string& path, const std::string& name, const struct stat& status) {
+    const auto first = links_.seen_before(status, name);
+    if (!first) return false;
+    auto described = describe(path, status);
+    described.kind = tar::Kind::hard_link;
+    described.size = 0;
+    described.link = "./" + *first;
+    out_.write(tar::header_of(described));
     return true;
   }
 
-  void file(const std::string& path, const struct stat& status, int fd) {
-    const auto ranges = data_ranges(fd, status);
-    const bool has_holes = ranges.size() != 1 || ranges[0].first != 0 || ranges[0].second != status.st_size;
-    if (has_holes && status.st_size > 0)
-      for (const auto& [begin_at, end_at] : ranges) archive_entry_sparse_add_entry(entry_.get(), begin_at, end_at - begin_at);
-    check(archive_write_header(writer_.get(), entry_.get()));
-    // libarchive wants the holes too, and leaves them out itself.
+  void file(const tar::Member& described, const struct stat& status, int fd) {
+    if (holes_ == Holes::kept && has_holes(status)) return file_with_holes(described, status, fd);
+    out_.write(tar::header_of(described));
     std::int64_t at = 0;
-    for (const auto& [begin_at, end_at] : ranges) {
-      zeros(begin_at - at);
-      content(path, fd, begin_at, end_at);
-      at = end_at;
-    }
-    zeros(status.st_size - at);
+    for_each_data_range(fd, status, [&](std::int64_t begin, std::int64_t end) {
+      out_.zeros(static_cast<std::uint64_t>(begin - at));
+      content(described.path, fd, begin, end);
+      at = end;
+    });
+    out_.zeros(static_cast<std::uint64_t>(status.st_size - at));
+    out_.zeros(tar::padding(described.size));
+  }
+
+  void file_with_holes(const tar::Member& described, const struct stat& status, int fd) {
+    const auto extents = data_extents(fd, status, kMaxExtents);
+    out_.write(tar::sparse_header_of(described, extents));
+    tar::write_map(described, extents, [&](std::string_view text) { out_.write(text); });
+    for (const auto& extent : extents)
+      content(described.path, fd, static_cast<std::int64_t>(extent.at), static_cast<std::int64_t>(extent.at + extent.size));
+    out_.zeros(tar::padding(tar::sparse_size(described, extents)));
   }
 
   void content(const std::string& path, int fd, std::int64_t at, std::int64_t end) {
     while (at < end) {
-      const auto n = ::pread(fd, buffer_.data(), static_cast<std::size_t>(std::min<std::int64_t>(end - at, kReadSize)), at);
+      std::size_t size = 0;
+      char* to = out_.room(size);
+      const auto n =
+          ::pread(fd, to, static_cast<std::size_t>(std::min<std::int64_t>(end - at, static_cast<std::int64_t>(size))), at);
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) throw SysError("read '" + path + "'");
-      if (n == 0) throw Error(ErrorKind::conflict, "'" + path + "' shrank while it was read");
-      data(buffer_.data(), static_cast<std::size_t>(n));
+      if (n < 0) throw SysError("read '" + shown(path) + "'");
+      if (n == 0) throw Error(ErrorKind::conflict, "'" + shown(path) + "' shrank while it was read");
+      out_.take(static_cast<std::size_t>(n));
       at += n;
     }
   }
 
-  void zeros(std::int64_t size) {
-    if (size <= 0) return;
-    std::fill(buffer_.begin(), buffer_.end(), '\0');
-    for (; size > 0; size -= static_cast<std::int64_t>(kReadSize))
-      data(buffer_.data(), static_cast<std::size_t>(std::min<std::int64_t>(size, kReadSize)));
-  }
-
-  void data(const char* bytes, std::size_t size) {
-    while (size > 0) {
-      const auto n = archive_write_data(writer_.get(), bytes, size);
-      if (n <= 0) check(ARCHIVE_FATAL);
-      bytes += n;
-      size -= static_cast<std::size_t>(n);
-    }
-  }
-
-  void add_xattrs(int fd, bool with_capability) {
-    char names[4096];
-    const auto size = ::flistxattr(fd, names, sizeof names);
+  void add_xattrs(tar::Member& to, int fd) {
+    if (::flistxattr(fd, nullptr, 0) <= 0) return;
+    attribute_names_.resize(kMaxNames);
+    const auto size = ::flistxattr(fd, attribute_names_.data(), attribute_names_.size());
     if (size <= 0) return;
     std::string value;
-    for (const auto& name : split(std::string_view(names, static_cast<std::size_t>(size)), '\0')) {
-      const bool capability = with_capability && name == kCapabilityXattr;
+    std::size_t spent = 0;
+    for (const auto& name : split(std::string_view(attribute_names_.data(), static_cast<std::size_t>(size)), '\0')) {
+      const bool capability = to.kind == tar::Kind::file && name == kCapabilityXattr;
       if (!capability && !name.starts_with("user.")) continue;
-      value.resize(64 << 10);
+      value.resize(kMaxValue);
       const auto length = ::fgetxattr(fd, name.c_str(), value.data(), value.size());
       if (length < 0) continue;
       value.resize(static_cast<std::size_t>(length));
@@ -300,25 +278,22 @@ class TarCreator {
         if (!plain) continue;
         value = std::move(*plain);
       }
-      archive_entry_xattr_add_entry(entry_.get(), name.c_str(), value.data(), value.size());
+      spent += name.size() + value.size();
+      if (spent > kMaxAttributeBytes)
+        return log::warn("a file has too many attributes: some were left out",
+                         {{"file", shown(to.path)}, {"limit", kMaxAttributeBytes}});
+      to.attributes.emplace_back(name, value);
     }
   }
 
-  struct Names {
-    std::string first;
-    nlink_t left;  // that haven't been seen; the entry goes with the last
-  };
-
-  const Utf8Locale utf8_;
   const IdView view_;
-  Packer packer_;
-  ArchiveWriter writer_;
-  ArchiveEntry entry_;
-  bool complete_ = false;
-  std::vector<char> buffer_;
+  const Holes holes_;
+  Packer out_;
+  std::string path_;  // of the current directory, with a slash at its end, or of an entry in it
   PlainHeader header_;
   ReadAhead ahead_;
-  std::map<std::pair<dev_t, ino_t>, Names> names_;
+  LinkNames links_;
+  std::vector<char> attribute_names_;
 };
 
 }  // namespace
@@ -339,9 +314,9 @@ TarSource open_tar_source(int root, const std::string& path) {
   return source;
 }
 
-void create_tar(const TarSource& source, const IdView& view, BlockPipe& out) noexcept {
+void create_tar(const TarSource& source, const IdView& view, Holes holes, BlockPipe& out) noexcept {
   try {
-    TarCreator(view, out).run(source);
+    TarCreator(view, holes, out).run(source);
     out.close();
   } catch (...) {
     out.close(std::current_exception());

@@ -1,4 +1,4 @@
-// Reads a tar archive (ustar, GNU, pax) with libarchive and writes its members with a DiskWriter.
+// Reads a tar archive (ustar, GNU, pax) and writes its members with a DiskWriter.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,5 @@
 // Archives out of a directory and into another, and archives that were made to harm.
+#include <sys/resource.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -6,10 +7,14 @@
 
 #include "services/baggageclaim/client_error.hpp"
 #include "services/baggageclaim/disk/beneath.hpp"
-#include "services/baggageclaim/stream/archive.hpp"
+#include "services/baggageclaim/disk/remove.hpp"
+#include "services/baggageclaim/stream/extents.hpp"
+#include "services/baggageclaim/stream/link_names.hpp"
+#include "services/baggageclaim/stream/pending_directories.hpp"
 #include "services/baggageclaim/stream/stream_in.hpp"
 #include "services/baggageclaim/stream/stream_out.hpp"
 #include "services/baggageclaim/testing.hpp"
+#include "services/baggageclaim/testing_archive.hpp"
 
 using namespace concourse;
 using namespace concourse::baggageclaim;
@@ -19,9 +24,10 @@ namespace {
 
 constexpr std::uint32_t kMax = 4294967294;
 
-std::string archive_of(const TempDir& dir, const std::string& path = "", const IdView& view = IdView::plain()) {
+std::string archive_of(const TempDir& dir, const std::string& path = "", const IdView& view = IdView::plain(),
+                       Holes holes = Holes::zeros) {
   StringSink sink;
-  stream_out(open_tar_source(dir.open().get(), path), view, Encoding::raw, sink);
+  stream_out(open_tar_source(dir.open().get(), path), view, Encoding::raw, sink, holes);
   return sink.text;
 }
 
@@ -159,25 +165,128 @@ TEST_CASE("tar: a reader that goes while files are read ahead ends the archiver"
   CHECK_THROWS_WITH_AS(stream_out(open_tar_source(from.open().get(), ""), IdView::plain(), Encoding::raw, gone), "gone", Error);
 }
 
-TEST_CASE("tar: holes stay holes") {
-  const TempDir from, to;
-  from.write("sparse", "");
-  constexpr off_t kSize = 100 << 20;
-  {
-    const auto fd = os::open_file(from.path / "sparse", O_WRONLY);
-    CHECK(::pwrite(fd.get(), "middle", 6, 50 << 20) == 6);
+TEST_CASE("tar: holes stay holes, named or as zeros, and zeros become holes") {
+  const TempDir from;
+  constexpr off_t kSize = 60 << 20;
+  const auto make = [&](const char* name, std::vector<off_t> data) {
+    from.write(name, "");
+    const auto fd = os::open_file(from.path / name, O_WRONLY);
+    for (const auto at : data) CHECK(::pwrite(fd.get(), "middle", 6, at) == 6);
     CHECK(::ftruncate(fd.get(), kSize) == 0);
+  };
+  make("middle", {50 << 20});
+  make("hole", {});
+  make("ends", {0, kSize - 6});
+  std::vector<off_t> many;
+  for (off_t at = 8192; at < kSize; at += 128 << 10) many.push_back(at);
+  make("many", many);
+  from.write("zeros", std::string(10 << 20, '\0') + "end");
+  for (const auto holes : {Holes::kept, Holes::zeros}) {
+    const TempDir to;
+    const auto archive = archive_of(from, "", IdView::plain(), holes);
+    if (holes == Holes::kept) CHECK(archive.size() < (20 << 20));
+    else CHECK(archive.size() > 4ul * kSize);
+    extract(to, archive);
+    for (const char* name : {"middle", "hole", "ends", "many", "zeros"}) {
+      const auto status = lstat_of(to.path / name);
+      CHECK_MESSAGE(status.st_size == lstat_of(from.path / name).st_size, name);
+      CHECK_MESSAGE(status.st_blocks * 512 < (8 << 20), name);
+      CHECK_MESSAGE((os::read_file(to.path / name) == os::read_file(from.path / name)), name);
+    }
   }
+}
+
+TEST_CASE("tar: zeros at any place of a file are read back as they were") {
+  const TempDir from;
+  std::uint32_t state = 1;
+  for (int file = 0; file < 60; ++file) {
+    std::string content;
+    for (int i = 0; i < 6; ++i) {
+      state = state * 1664525 + 1013904223;
+      content += std::string((state >> 16) % 150'000, (state >> 8 & 1) != 0 ? '\0' : 'x');
+    }
+    from.write(std::to_string(file), content);
+  }
+  const TempDir to;
+  extract(to, archive_of(from));
+  for (int file = 0; file < 60; ++file)
+    CHECK((os::read_file(to.path / std::to_string(file)) == os::read_file(from.path / std::to_string(file))));
+}
+
+TEST_CASE("tar: the smallest holes of a file with very many become zeros") {
+  const TempDir dir;
+  dir.write("f", "");
+  const auto fd = os::open_file(dir.path / "f", O_WRONLY);
+  for (off_t at = 0; at < (8 << 20); at += 16 << 10) CHECK(::pwrite(fd.get(), "x", 1, at) == 1);
+  CHECK(::ftruncate(fd.get(), 100 << 20) == 0);
+  const auto status = lstat_of(dir.path / "f");
+  const auto all = data_extents(os::open_file(dir.path / "f", O_RDONLY).get(), status, 1000);
+  const auto few = data_extents(os::open_file(dir.path / "f", O_RDONLY).get(), status, 50);
+  CHECK(all.size() == 512);
+  CHECK(few.size() < 50);
+  CHECK(few.back().at + few.back().size <= (8 << 20));
+}
+
+TEST_CASE("tar: a tree deeper than descriptors and paths go comes back") {
+  const TempDir from, to, up;
+  // Each directory is made above the last: no path is ever long.
+  constexpr int kDepth = 3000;
+  const std::string name(17, 'n');
+  from.write("leaf/file", "deep");
+  fs::create_hard_link(from.path / "leaf/file", from.path / "leaf/other");
+  fs::rename(from.path / "leaf", up.path / "0");
+  for (int i = 1; i < kDepth; ++i) {
+    fs::create_directory(up.path / std::to_string(i));
+    fs::rename(up.path / std::to_string(i - 1), up.path / std::to_string(i) / name);
+  }
+  fs::rename(up.path / std::to_string(kDepth - 1), from.path / name);
+  rlimit before{};
+  CHECK(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit few{400, before.rlim_max};
+  CHECK(::setrlimit(RLIMIT_NOFILE, &few) == 0);
   const auto archive = archive_of(from);
-  CHECK(archive.size() < (1 << 20));
   extract(to, archive);
-  const auto status = lstat_of(to.path / "sparse");
-  CHECK(status.st_size == kSize);
-  CHECK(status.st_blocks * 512 < (1 << 20));
-  const auto fd = os::open_file(to.path / "sparse", O_RDONLY);
-  char text[7] = {};
-  CHECK(::pread(fd.get(), text, 6, 50 << 20) == 6);
-  CHECK(std::string(text) == "middle");
+  CHECK((archive_of(to) == archive));
+  CHECK(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  for (const auto* dir : {&from, &to}) remove_children(dir->open().get());
+}
+
+TEST_CASE("tar: files of several names beyond what can be remembered are files of their own") {
+  LinkNames names(4000);
+  struct stat status {};
+  status.st_nlink = 2;
+  int forgotten = 0;
+  names.enter("d");
+  for (int round = 0; round < 2; ++round)
+    for (status.st_ino = 1; status.st_ino <= 100; ++status.st_ino) {
+      const auto seen = names.seen_before(status, "f" + std::to_string(status.st_ino));
+      if (round == 0) CHECK_FALSE(seen);
+      else if (seen) CHECK(*seen == "d/f" + std::to_string(status.st_ino));
+      else ++forgotten;
+    }
+  CHECK(names.has_given_up());
+  CHECK(forgotten > 50);
+  CHECK(forgotten < 90);
+}
+
+TEST_CASE("tar: directories that wait for their attributes take no more than their own names") {
+  PendingDirectories pending;
+  std::string path;
+  for (int i = 0; i < 20'000; ++i) {
+    path += i == 0 ? "n" : "/n";
+    pending.add(path, 0700, {i, 0});
+  }
+  CHECK_FALSE(pending.full());
+  std::size_t count = 0;
+  std::string last;
+  pending.take_all([&](const std::string& got, mode_t, const timespec& time) {
+    CHECK(time.tv_sec == static_cast<time_t>(count++));
+    last = got;
+  });
+  CHECK(count == 20'000);
+  CHECK((last == path));
+  for (int i = 0; i < 300'000; ++i) pending.add(std::to_string(i), 0700, {});
+  CHECK(pending.full());
 }
 
 TEST_CASE("tar: ids in the archive are the container's") {

@@ -123,7 +123,8 @@ def test_a_broken_stream_leaves_nothing(server, api):
         for broken in (whole[:len(whole) // 2], whole[:100], b"garbage" + whole):
             for handle, before in (("empty", {}), ("full", {"kept": b"1", "d1/f": b"old"})):
                 answer = stream_in(api, handle, broken, encoding=encoding)
-                assert (answer.status, answer.json()["error"]) == (400, "failed to stream in to volume"), encoding
+                assert answer.status == 400, encoding
+                assert answer.json()["error"].startswith("failed to stream in to volume: "), answer.body
                 assert files_of(api.stream_out(handle)) == before
     assert not [path for path in server.work_dir.rglob("*") if "stream-in" in path.name]
 
