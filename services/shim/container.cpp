@@ -58,10 +58,10 @@ UniqueFd Container::start() {
     processes_.init().open(std::move(ours), processes_, deadline);
     processes_.oom_watch().start();
     return network;
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     try {
       runtime_.remove(Deadline::in(kRemoveLimit));
-    } catch (const Error& e) {
+    } catch (const std::exception& e) {
       dprintf(STDERR_FILENO, "concourse-shim: after a failed start: %s\n", e.what());
     }
     throw;
@@ -82,6 +82,7 @@ void Container::destroy(std::function<void(const std::string* error)> done) {
     return done(&error);
   }
   destroying_ = true;
+  processes_.refuse_more();
   processes_.stop(/*kill=*/false, [this, done = std::move(done)] {
     if (!processes_.container_running()) return remove(done);
     processes_.on_container_gone([this, done](const std::string&) {
@@ -101,7 +102,7 @@ void Container::remove(const std::function<void(const std::string* error)>& done
   try {
     runtime_.forget(Deadline::in(kRemoveLimit));
     done(nullptr);
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     destroying_ = false;  // it may be tried again
     const std::string error = e.what();
     done(&error);

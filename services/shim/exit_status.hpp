@@ -1,5 +1,5 @@
-// The durable record of how processes ended: <container dir>/exits/<process id, percent-encoded>, one JSON object each. It is
-// written before anybody is told, so that an end that was seen once is seen by everyone who asks later.
+// The durable record of how processes ended: <container dir>/exits/<process id, or its bytes in hex behind "%">, one JSON object
+// each. It is written before anybody is told, so that an end that was seen once is seen by everyone who asks later.
 #pragma once
 
 #include <filesystem>

@@ -150,7 +150,11 @@ void InitChannel::read(int at_most) {
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) return gone("the container's init has ended");
     if (!proper) return gone("the container's init sent a malformed message");
-    dispatch(report, std::move(fd));
+    try {
+      dispatch(report, std::move(fd));
+    } catch (const std::exception& e) {  // without what it takes to serve a process there is no container, but a told end of it
+      if (is_open()) gone(std::string("the container can't be served: ") + e.what());
+    }
   }
 }
 

@@ -38,7 +38,7 @@ int serve(const char* dir) {
     auto answer = container->describe();
     answer["ok"] = true;
     os::send_frame(report.get(), dump_json(answer), {network.get()}, Deadline::in(kReportLimit));
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     os::send_frame(report.get(), dump_json({{"ok", false}, {"kind", protocol::shim::kOther}, {"error", e.what()}}), {},
                    Deadline::in(kReportLimit));
     return 1;
@@ -47,6 +47,7 @@ int serve(const char* dir) {
   const shim::Requests requests(loop, std::move(listener), *container, [&] {
     loop.after(kFarewell, [&] { loop.stop(); });
     loop.every(std::chrono::milliseconds(5), [&] {
+      container->processes().drop_unclaimed();  // of those too who have attached meanwhile
       if (container->processes().unattended() && shim::lingering() == 0) loop.stop();
     });
   });

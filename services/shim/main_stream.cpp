@@ -46,7 +46,7 @@ void MainStream::read(bool to_the_end) {
       if (n <= 0) return gone();
       scanner_.add({bytes, static_cast<std::size_t>(n)});
     }
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     return gone();  // as for a client that went away: the process goes on
   }
   update();

@@ -71,6 +71,12 @@ void Process::drop_unclaimed(const std::string& stream_id) {
   if (attachment->out == nullptr && attachment->err == nullptr) detach(stream_id);
 }
 
+void Process::drop_unclaimed() {
+  std::vector<std::string> streams;
+  for (const auto& attachment : attachments_) streams.push_back(attachment.stream_id);
+  for (const auto& stream_id : streams) drop_unclaimed(stream_id);
+}
+
 void Process::attach(UniqueFd connection, std::string_view leftover, int http_status) {
   auto& attachment = attachments_.emplace_back();
   attachment.stream_id = random_hex(8);

@@ -43,6 +43,8 @@ class Process : public ProcessControls {
   // Brings the client's connection for one of the outputs of an attachment. False if `stream_id` isn't ours.
   bool connect_output(const std::string& stream_id, bool is_stderr, UniqueFd& connection);
   bool has_attachments() const { return !attachments_.empty(); }
+  // Of the outputs of ended attachments, forgets those for which no client has come: none can any more.
+  void drop_unclaimed();
 
   // ProcessControls
   void input(std::string_view bytes) override;

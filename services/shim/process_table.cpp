@@ -62,6 +62,7 @@ void ProcessTable::run(concourse::protocol::garden::ProcessSpec spec, UniqueFd c
   };
   if (spec.id.size() > 80) return refuse(wire::kOther, "process id '" + spec.id + "' is longer than 80 bytes");
   if (processes_.contains(spec.id)) return refuse(wire::kConflict, "process ID '" + spec.id + "' already in use");
+  if (refusing_) return refuse(wire::kOther, "container is being destroyed");
   if (!init_.is_open()) return refuse(wire::kOther, "container is not running");
   const auto token = next_token_++;
   try {
@@ -71,7 +72,7 @@ void ProcessTable::run(concourse::protocol::garden::ProcessSpec spec, UniqueFd c
     init_.spawn(token, encode_spec(spec, environment_), ends[0].get(), ends[1].get(), ends[2].get());
     processes_[spec.id] = std::make_unique<Process>(loop_, init_, spec.id, token, spec.tty.has_value(), std::move(request));
     starting_[token] = std::move(starting);
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     refuse(wire::kOther, e.what());
   }
 }
@@ -110,7 +111,7 @@ void ProcessTable::add_event(std::string_view name, const Process& process, Json
 void ProcessTable::end_process(Process& process, int status) {
   try {
     save_exit_status(dir_, process.id(), status);
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     // Without room for the record the end is still told: a build that hangs for ever is worse than one that a crash of this
     // shim could make forget its end.
     dprintf(STDERR_FILENO, "concourse-shim: %s\n", e.what());
@@ -172,6 +173,10 @@ void ProcessTable::init_gone(const std::string& why) {
 
 bool ProcessTable::unattended() const {
   return std::none_of(processes_.begin(), processes_.end(), [](const auto& entry) { return entry.second->has_attachments(); });
+}
+
+void ProcessTable::drop_unclaimed() {
+  for (const auto& [id, process] : processes_) process->drop_unclaimed();
 }
 
 Json ProcessTable::describe() const {

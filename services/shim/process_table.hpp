@@ -37,12 +37,16 @@ class ProcessTable : public InitEvents {
   void attach(const std::string& process_id, UniqueFd connection, const std::string& leftover, const Done& done);
   void output(const std::string& stream_id, bool is_stderr, UniqueFd connection);
 
+  // The container is being destroyed: run refuses from now on.
+  void refuse_more() { refusing_ = true; }
   // TERM, and KILL to what is left after the grace time; or KILL at once. `done` when nothing is left.
   void stop(bool kill, std::function<void()> done);
 
   Json describe() const;
   // True once every client has got its streams to their end.
   bool unattended() const;
+  // Nobody comes for an output any more.
+  void drop_unclaimed();
   bool container_running() const { return init_.is_open(); }
   void on_container_gone(std::function<void(const std::string& why)> callback) { on_gone_ = std::move(callback); }
 
@@ -78,6 +82,7 @@ class ProcessTable : public InitEvents {
   std::map<std::uint32_t, Process*> by_token_;  // started, not ended
   std::map<std::uint32_t, Starting> starting_;
   std::uint32_t next_token_ = 1;
+  bool refusing_ = false;
   std::vector<std::function<void()>> stopping_;
   EventLoop::TimerId grace_ = 0;
   std::function<void(const std::string&)> on_gone_;

@@ -1,6 +1,9 @@
 #include "services/shim/requests.hpp"
 
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
 
 #include "common/base/error.hpp"
 #include "common/os/unix_socket.hpp"
@@ -29,7 +32,7 @@ class Answer {
   void send(const Json& body, const std::vector<int>& fds = {}) const {
     try {
       os::send_frame(connection_->get(), dump_json(body), fds, Deadline::in(kPatience));
-    } catch (const Error&) {
+    } catch (const std::exception&) {
     }
     connection_->reset();
   }
@@ -50,8 +53,13 @@ void Requests::accept_one() {
   UniqueFd connection(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!connection) return;
   const int fd = connection.get();
-  waiting_[fd] = std::move(connection);
-  loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { dispatch(fd); });
+  try {
+    loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) { dispatch(fd); });
+    waiting_[fd] = std::move(connection);
+  } catch (const std::exception& e) {  // no room in the kernel: this one is hung up on, the container goes on
+    loop_.unwatch(fd);
+    dprintf(STDERR_FILENO, "concourse-shim: %s\n", e.what());
+  }
 }
 
 void Requests::dispatch(int fd) {
@@ -61,7 +69,7 @@ void Requests::dispatch(int fd) {
   std::optional<os::Frame> frame;
   try {
     frame = os::receive_frame(fd, Deadline::in(kPatience));
-  } catch (const Error&) {
+  } catch (const std::exception&) {
   }
   if (!frame) return;
   const Answer answer(std::move(connection));

@@ -92,9 +92,13 @@ TEST_CASE("exit statuses survive, whatever the process is called, and a torn rec
   const testing::TempDir temp;
   const auto& dir = temp.path;
   shim::save_exit_status(dir, "task", 0);
-  shim::save_exit_status(dir, "../../etc/x y", 137);
+  std::map<std::string, int> statuses = {{"task", 0}};
+  for (const std::string id : {"../../etc/x y", "..", ".", ".hidden", "a/b", "%2e", "a\nb"}) statuses[id] = 137;
+  statuses[std::string(80, '/')] = 1;  // as long as ids may be
+  for (const auto& [id, status] : statuses) shim::save_exit_status(dir, id, status);
   os::replace_file(dir / "exits" / "torn", "{\"id\":");
-  CHECK(shim::load_exit_statuses(dir) == std::map<std::string, int>{{"task", 0}, {"../../etc/x y", 137}});
+  CHECK(shim::load_exit_statuses(dir) == statuses);
+  CHECK(os::list_directory(dir) == std::vector<std::string>{"exits"});
 }
 
 TEST_CASE("stdin: queued when the process doesn't read, and ended after the queue") {
