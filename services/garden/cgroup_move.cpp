@@ -8,6 +8,7 @@
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
 #include "common/os/file.hpp"
+#include "services/garden/beside.hpp"
 
 namespace concourse::garden {
 
@@ -36,10 +37,10 @@ std::optional<fs::path> own_cgroup_procs(std::string_view own_cgroups) {
 }
 
 std::future<void> begin_cgroup_move(const fs::path& own_procs) {
-  return std::async(std::launch::async, [own_procs] {
+  return beside([own_procs] {
     try {
       os::write_kernel_file(own_procs, std::to_string(::getpid()));
-    } catch (const Error&) {  // then the OCI runtime waits
+    } catch (const std::exception&) {  // then the OCI runtime waits
     }
   });
 }

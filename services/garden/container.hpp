@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "services/garden/container_spec.hpp"
+#include "services/garden/lifetime.hpp"
 #include "services/garden/network/network.hpp"
 #include "services/garden/properties.hpp"
 #include "services/garden/shim_client.hpp"
@@ -32,7 +33,7 @@ class Container {
   std::uint32_t address() const { return address_; }
   std::string ipv6() const { return ipv6_ ? ipv6_->text() : ""; }  // empty if it has none
   std::vector<std::string> addresses() const;                      // all, as text
-  // Kept in the record.
+  // Kept in the record, even when that can't be written: they are in force, and are undone with the container.
   void add_port(PortMapping mapping);
   void add_netout(const Json& rules);
   Properties& properties() { return *properties_; }
@@ -61,7 +62,7 @@ class Container {
   // How many of the `all` kills for memory that the kernel has counted here no earlier call was told of. Thread-safe.
   std::uint64_t new_oom_kills(std::uint64_t all);
 
-  std::atomic<bool> destroying = false;
+  Lifetime& life() { return life_; }
 
  private:
   Container(std::filesystem::path dir, ContainerSpec spec, ContainerNetwork network)
@@ -84,6 +85,7 @@ class Container {
   std::atomic<int> in_use_ = 0;
   std::atomic<std::int64_t> idle_since_ns_ = Clock::now().time_since_epoch().count();  // Clock
   std::atomic<std::uint64_t> oom_kills_ = 0;
+  Lifetime life_;
   std::unique_ptr<Properties> properties_;
 };
 

@@ -19,7 +19,7 @@ Json container_info(Container& container, const Network& network, Deadline deadl
     if (const Json* processes = find_field(status, "processes"))
       for (const Json& process : *processes)
         if (bool_field(process, "running")) info["ProcessIDs"].push_back(string_field(process, "id"));
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     // Its end is what "stopped" says.
   }
   info["Events"] = Json::array();

@@ -9,6 +9,7 @@
 #include "common/daemon/log.hpp"
 #include "common/os/file.hpp"
 #include "common/protocol/shim.hpp"
+#include "services/garden/beside.hpp"
 #include "services/garden/cgroup_move.hpp"
 #include "services/garden/disk/disk_limit.hpp"
 #include "services/garden/errors.hpp"
@@ -20,13 +21,28 @@ namespace concourse::garden {
 
 namespace {
 
+Error failed_step(const std::string& name, const std::exception& cause) {
+  const auto* error = dynamic_cast<const Error*>(&cause);
+  return error != nullptr ? with_context(name, *error) : Error(ErrorKind::internal, name + ": " + cause.what());
+}
+
 // Runs one step of a longer job; its error begins with the step's name.
 template <typename F>
 auto step(const char* name, F work) {
   try {
     return work();
-  } catch (const Error& e) {
-    throw with_context(name, e);
+  } catch (const std::exception& e) {
+    throw failed_step(name, e);
+  }
+}
+
+// One of several steps of an undoing: that it fails must not keep the others from being done.
+template <typename F>
+void undo_step(const std::string& handle, const char* name, F work) {
+  try {
+    work();
+  } catch (const std::exception& e) {
+    log::error("something of a container is left", {{"handle", handle}, {"step", name}, {"error", e.what()}});
   }
 }
 
@@ -79,16 +95,18 @@ std::string ContainerStore::create(ContainerSpec spec) {
     });
     build(*container, deadline);
     step("record", [&] { os::replace_file(created_path(dir), ""); });
-  } catch (const Error& e) {
-    remove_remains(handle);
+  } catch (const std::exception& e) {
+    undo_step(handle, "remains", [&] { remove_remains(handle); });
     if (container != nullptr) {
-      lift_disk_limit(container->spec());
+      undo_step(handle, "disk limit", [&] { lift_disk_limit(container->spec()); });
       network = container->network();
     }
-    network_.disconnect(network);
-    network_.give_back(network);
+    undo_step(handle, "network", [&] {
+      network_.disconnect(network);
+      network_.give_back(network);  // else nobody else gets the address
+    });
     creations_.failed(e.what());
-    throw with_context("create container", e);
+    throw failed_step("create container", e);
   }
   creations_.made();
   {
@@ -129,13 +147,14 @@ void ContainerStore::build(Container& container, Deadline deadline) {
 void ContainerStore::destroy(const std::string& handle) {
   const auto start = Clock::now();
   const auto container = find(handle);
-  if (container->destroying.exchange(true)) throw Error(ErrorKind::conflict, "container already being destroyed");
-  ScopeExit give_up([&] { container->destroying = false; });
+  if (!container->life().begin_end()) throw Error(ErrorKind::conflict, "container already being destroyed");
+  ScopeExit give_up([&] { container->life().end_failed(); });
   count_oom_kills(*container);  // what its cgroup tells is gone with it
   tear_down(*container, Deadline::in(options_.request_timeout));
   lift_disk_limit(container->spec());
   network_.give_back(container->network());
   events_.forget(handle);
+  give_up.dismiss();  // from now on it isn't there
   release(handle);
   log::info("container destroyed", {{"handle", handle}, {"ms", milliseconds_since(start)}});
 }
@@ -144,18 +163,16 @@ void ContainerStore::tear_down(const Container& container, Deadline deadline) {
   bool by_force = false;
   events_.end_expected(container.handle());
   // Before its network namespace ends, and beside it: the kernel takes namespaces down under the same lock, ten milliseconds long.
-  auto network = std::async(std::launch::async, [&] { network_.disconnect(container.network()); });
+  auto network = beside([&] { network_.disconnect(container.network()); });
   try {
     events_.told(container.handle(), container.shim().destroy(deadline));
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     // No shim, or one that can't: then by force, so that a destroy always ends.
     log::warn("the shim did not destroy its container, using force", {{"handle", container.handle()}, {"error", e.what()}});
     by_force = true;
   }
-  if (!by_force) {
-    container.shim().kill(deadline);
-    unmount_etc_directory(etc_path(container.dir()));
-  }
+  // The shim ends by itself, when its clients have read the last of their streams or a while later.
+  if (!by_force) unmount_etc_directory(etc_path(container.dir()));
   step("network", [&] { network.get(); });
   if (by_force) return remove_remains(container.handle());
   os::remove_tree(container.dir());
@@ -176,6 +193,7 @@ void ContainerStore::remove_remains(const std::string& handle) {
 
 PortMapping ContainerStore::net_in(const std::string& handle, PortMapping wanted) {
   const auto container = find(handle);
+  const auto change = container->life().change();
   const auto mapping = network_.map_port(container->address(), wanted);
   container->add_port(mapping);
   return mapping;
@@ -183,6 +201,7 @@ PortMapping ContainerStore::net_in(const std::string& handle, PortMapping wanted
 
 void ContainerStore::net_out(const std::string& handle, const Json& rules) {
   const auto container = find(handle);
+  const auto change = container->life().change();
   network_.allow(container->network(), rules);
   container->add_netout(rules);
 }
@@ -206,7 +225,7 @@ std::vector<std::string> ContainerStore::expired() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> handles;
   for (const auto& [handle, container] : containers_)
-    if (container != nullptr && !container->destroying && container->grace_time_over()) handles.push_back(handle);
+    if (container != nullptr && !container->life().ending() && container->grace_time_over()) handles.push_back(handle);
   return handles;
 }
 
@@ -222,7 +241,7 @@ Json ContainerStore::load() {
     count_oom_kills(*container);
     try {
       tasks += runtime_.cgroup(container->handle()).pids_current();
-    } catch (const Error&) {  // it is being destroyed
+    } catch (const std::exception&) {  // it is being destroyed
     }
   }
   return {{"tasks", tasks}, {"oom_kills", oom_kills_.load()}};
@@ -231,7 +250,7 @@ Json ContainerStore::load() {
 void ContainerStore::count_oom_kills(Container& container) {
   try {
     oom_kills_ += container.new_oom_kills(runtime_.cgroup(container.handle()).oom_kills());
-  } catch (const Error&) {  // a cgroup that can't be read tells nothing, and is no reason to fail
+  } catch (const std::exception&) {  // a cgroup that can't be read tells nothing, and is no reason to fail
   }
 }
 

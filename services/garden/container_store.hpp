@@ -37,7 +37,7 @@ class ContainerStore {
   // Throws TypedError for an unknown handle, Error(conflict) when it is being destroyed already.
   void destroy(const std::string& handle);
 
-  // Net-in and net-out of a living container; kept in its record.
+  // Net-in and net-out of a living container; kept in its record. Throws Error(conflict) when it is being destroyed.
   PortMapping net_in(const std::string& handle, PortMapping wanted);
   void net_out(const std::string& handle, const Json& rules);
 
@@ -61,6 +61,7 @@ class ContainerStore {
   void forget_earlier_boot();
   std::shared_ptr<Container> recover_one(const std::string& handle);
   void remove_remains(const std::string& handle);
+  void clear_away(const std::string& handle);  // as far as it can be
 
   const Options& options_;
   const Runtime& runtime_;

@@ -121,7 +121,7 @@ void stream_out(const std::shared_ptr<Container>& container, const FilesRequest&
         if (!out.write({block->data(), n})) return;
       transfer->finish("error streaming out");
       out.finish();
-    } catch (const Error& e) {
+    } catch (const std::exception& e) {
       log::error("stream-out broken off", {{"handle", handle}, {"error", e.what()}});
     }
   });

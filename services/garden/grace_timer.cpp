@@ -29,7 +29,7 @@ void GraceTimer::run() {
     for (const auto& handle : store_.expired()) {
       try {
         look_at(handle);
-      } catch (const Error& e) {
+      } catch (const std::exception& e) {
         log::error("could not destroy a container at the end of its grace time, trying again",
                    {{"handle", handle}, {"error", e.what()}});
       }

@@ -23,7 +23,7 @@ void ContainerStore::forget_earlier_boot() {
   if (recorded && *recorded != boot) {
     const auto handles = os::list_directory(options_.paths.containers());
     log::info("the machine was restarted: its containers are gone", {{"containers", static_cast<std::uint64_t>(handles.size())}});
-    for (const auto& handle : handles) remove_remains(handle);
+    for (const auto& handle : handles) clear_away(handle);
     os::remove_tree(options_.paths.oci());
   }
   os::make_directories(options_.paths.containers(), 0711);
@@ -62,17 +62,21 @@ std::shared_ptr<Container> ContainerStore::recover_one(const std::string& handle
       container->new_oom_kills(runtime_.cgroup(handle).oom_kills());  // those of an earlier Garden's time
       return container;
     }
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     why = e.what();
   }
   log::warn("removing what is left of a container", {{"handle", handle}, {"reason", why}});
+  clear_away(handle);
+  return nullptr;
+}
+
+// One bad record never stops the start; the next start tries again.
+void ContainerStore::clear_away(const std::string& handle) {
   try {
     remove_remains(handle);
-  } catch (const Error& e) {
-    // One bad record never stops the start; the next start tries again.
+  } catch (const std::exception& e) {
     log::error("could not remove it, ignoring", {{"handle", handle}, {"error", e.what()}});
   }
-  return nullptr;
 }
 
 }  // namespace concourse::garden

@@ -52,9 +52,18 @@ class Handlers {
   explicit Handlers(const Api& api) : api_(api) {}
 
   std::shared_ptr<Container> container(const Request& request) const { return api_.store.find(request.capture("handle")); }
-  std::unique_ptr<Container::InUse> in_use(const Request& request) const {
-    if (!request.captures.contains("handle")) return nullptr;
-    return std::make_unique<Container::InUse>(container(request));
+
+  // Does `work` for a container. What fails while that is on its way out fails for that reason, whatever was missed first.
+  template <typename Work>
+  auto with(const std::shared_ptr<Container>& target, Work work) const {
+    try {
+      const Container::InUse in_use(target);
+      return work();
+    } catch (const std::exception&) {
+      if (!target->life().ending()) throw;
+      (void)api_.store.find(target->handle());  // throws if it is gone by now
+      throw Error(ErrorKind::conflict, "container is being destroyed");
+    }
   }
   Deadline deadline() const { return Deadline::in(api_.options.request_timeout); }
 
@@ -116,14 +125,14 @@ class Handlers {
     const auto target = container(request);
     const Json process = object_of(request);
     hand_over(reply, [this, target, process](const UniqueFd& connection, const std::string& leftover) {
-      target->shim().run(process, connection, leftover, deadline());
+      with(target, [&] { target->shim().run(process, connection, leftover, deadline()); });
     });
   }
 
   void attach(Request& request, Reply& reply) const {
     const auto target = container(request);
     hand_over(reply, [this, target, id = request.capture("pid")](const UniqueFd& connection, const std::string& leftover) {
-      target->shim().attach(id, connection, leftover, deadline());
+      with(target, [&] { target->shim().attach(id, connection, leftover, deadline()); });
     });
   }
 
@@ -131,7 +140,7 @@ class Handlers {
     return [this, stream](Request& request, Reply& reply) {
       const auto target = container(request);
       hand_over(reply, [this, target, stream, id = request.capture("streamid")](const UniqueFd& connection, const std::string&) {
-        target->shim().output(id, stream, connection, deadline());
+        with(target, [&] { target->shim().output(id, stream, connection, deadline()); });
       });
     };
   }
@@ -146,7 +155,9 @@ class Handlers {
   void grace_time(Request& request, Reply& reply) const {
     const Json value = body_of(request);
     if (!value.is_number_integer()) throw Error(ErrorKind::invalid, "grace time must be a whole number of nanoseconds");
-    container(request)->set_grace_time(value.get<std::int64_t>());
+    const auto target = container(request);
+    const auto change = target->life().change();
+    target->set_grace_time(value.get<std::int64_t>());
     done(reply);
   }
 
@@ -159,12 +170,17 @@ class Handlers {
   }
 
   void set_property(Request& request, Reply& reply) const {
-    container(request)->properties().set(request.capture("key"), string_field(object_of(request), "value"));
+    const auto target = container(request);
+    const auto value = string_field(object_of(request), "value");
+    const auto change = target->life().change();
+    target->properties().set(request.capture("key"), value);
     done(reply);
   }
 
   void remove_property(Request& request, Reply& reply) const {
-    if (!container(request)->properties().remove(request.capture("key")))
+    const auto target = container(request);
+    const auto change = target->life().change();
+    if (!target->properties().remove(request.capture("key")))
       throw Error(ErrorKind::not_found, "property does not exist: " + request.capture("key"));
     done(reply);
   }
@@ -186,9 +202,12 @@ class Handlers {
     Json all = Json::object();
     for (const auto& handle : split(request.query_value("handles").value_or(""), ',')) {
       try {
-        all[handle] = {{key, read(*api_.store.find(handle))}, {"Err", nullptr}};
+        const auto target = api_.store.find(handle);
+        all[handle] = {{key, with(target, [&] { return read(*target); })}, {"Err", nullptr}};
       } catch (const Error& e) {
         all[handle] = {{key, empty}, {"Err", parse_json(garden::body_of(e))}};
+      } catch (const std::exception& e) {
+        all[handle] = {{key, empty}, {"Err", parse_json(garden::body_of(Error(ErrorKind::internal, e.what())))}};
       }
     }
     reply.json(dump_json(all));
@@ -211,10 +230,11 @@ Json memory_limits(const Limits& l) { return l.memory_bytes == 0 ? Json::object(
 std::vector<http::Route> routes(const Api& api) {
   const auto h = std::make_shared<const Handlers>(api);
   const auto to = [h](void (Handlers::*method)(Request&, Reply&) const) -> http::Handler {
-    return [h, method](Request& request, Reply& reply) {
-      const auto in_use = h->in_use(request);
-      ((*h).*method)(request, reply);
-    };
+    return [h, method](Request& request, Reply& reply) { ((*h).*method)(request, reply); };
+  };
+  // Of a living container.
+  const auto of = [h](void (Handlers::*method)(Request&, Reply&) const) -> http::Handler {
+    return [h, method](Request& request, Reply& reply) { h->with(h->container(request), [&] { ((*h).*method)(request, reply); }); };
   };
   return {
       {"GET", "/ping", [](Request&, Reply& reply) { done(reply); }},
@@ -224,27 +244,27 @@ std::vector<http::Route> routes(const Api& api) {
       {"GET", "/containers/bulk_info", to(&Handlers::bulk_info)},
       {"GET", "/containers/bulk_metrics", to(&Handlers::bulk_metrics)},
       {"DELETE", "/containers/:handle", to(&Handlers::destroy)},
-      {"PUT", "/containers/:handle/stop", to(&Handlers::stop)},
-      {"GET", "/containers/:handle/info", to(&Handlers::info)},
-      {"GET", "/containers/:handle/metrics", to(&Handlers::metrics)},
-      {"PUT", "/containers/:handle/files", to(&Handlers::stream_in)},
-      {"GET", "/containers/:handle/files", to(&Handlers::stream_out)},
-      {"POST", "/containers/:handle/net/in", to(&Handlers::net_in)},
-      {"POST", "/containers/:handle/net/out", to(&Handlers::net_out)},
-      {"POST", "/containers/:handle/net/out/bulk", to(&Handlers::bulk_net_out)},
+      {"PUT", "/containers/:handle/stop", of(&Handlers::stop)},
+      {"GET", "/containers/:handle/info", of(&Handlers::info)},
+      {"GET", "/containers/:handle/metrics", of(&Handlers::metrics)},
+      {"PUT", "/containers/:handle/files", of(&Handlers::stream_in)},
+      {"GET", "/containers/:handle/files", of(&Handlers::stream_out)},
+      {"POST", "/containers/:handle/net/in", of(&Handlers::net_in)},
+      {"POST", "/containers/:handle/net/out", of(&Handlers::net_out)},
+      {"POST", "/containers/:handle/net/out/bulk", of(&Handlers::bulk_net_out)},
       {"GET", "/containers/:handle/limits/bandwidth", h->limits([](const Limits& l) { return l.bandwidth; })},
       {"GET", "/containers/:handle/limits/cpu", h->limits(cpu_limits)},
       {"GET", "/containers/:handle/limits/disk", h->limits([](const Limits& l) { return l.disk; })},
       {"GET", "/containers/:handle/limits/memory", h->limits(memory_limits)},
-      {"POST", "/containers/:handle/processes", to(&Handlers::run)},
-      {"GET", "/containers/:handle/processes/:pid", to(&Handlers::attach)},
+      {"POST", "/containers/:handle/processes", of(&Handlers::run)},
+      {"GET", "/containers/:handle/processes/:pid", of(&Handlers::attach)},
       {"GET", "/containers/:handle/processes/:pid/attaches/:streamid/stdout", h->output("stdout")},
       {"GET", "/containers/:handle/processes/:pid/attaches/:streamid/stderr", h->output("stderr")},
-      {"PUT", "/containers/:handle/grace_time", to(&Handlers::grace_time)},
-      {"GET", "/containers/:handle/properties", to(&Handlers::properties)},
-      {"GET", "/containers/:handle/properties/:key", to(&Handlers::property)},
-      {"PUT", "/containers/:handle/properties/:key", to(&Handlers::set_property)},
-      {"DELETE", "/containers/:handle/properties/:key", to(&Handlers::remove_property)},
+      {"PUT", "/containers/:handle/grace_time", of(&Handlers::grace_time)},
+      {"GET", "/containers/:handle/properties", of(&Handlers::properties)},
+      {"GET", "/containers/:handle/properties/:key", of(&Handlers::property)},
+      {"PUT", "/containers/:handle/properties/:key", of(&Handlers::set_property)},
+      {"DELETE", "/containers/:handle/properties/:key", of(&Handlers::remove_property)},
   };
 }
 

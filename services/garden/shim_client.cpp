@@ -30,13 +30,14 @@ namespace wire = concourse::protocol::shim;
 
 std::filesystem::path pid_file(const std::filesystem::path& dir) { return dir / "shim.pid"; }
 
-Json checked(const std::string& body) {
+// `process_id`: whom the question was about.
+Json checked(const std::string& body, const std::string& process_id = "") {
   Json answer = parse_json(body);
   if (bool_field(answer, "ok")) return answer;
   const auto kind = string_field(answer, "kind");
   const auto error = string_field(answer, "error", "the shim refused without a reason");
   if (kind == wire::kExecutableNotFound) throw TypedError::executable_not_found(error);
-  if (kind == wire::kProcessNotFound) throw TypedError::process_not_found(error.substr(error.rfind(' ') + 1));
+  if (kind == wire::kProcessNotFound) throw TypedError::process_not_found(process_id);
   throw Error(kind == wire::kConflict ? ErrorKind::conflict : ErrorKind::internal, error);
 }
 
@@ -84,16 +85,17 @@ Started ShimClient::start(const std::string& shim, Deadline deadline) const {
     throw Error(ErrorKind::internal, "the shim ended: " + std::string(trim(os::read_file(dir_ / "shim.log").value_or(""))));
   const Json answer = checked(report->body);
   if (report->fds.size() != 1) throw Error(ErrorKind::internal, "the shim sent no network namespace");
-  give_up.dismiss();
+  Started started{static_cast<int>(int_field(answer, "pid")), std::move(report->fds[0])};
   const std::lock_guard lock(mutex);
   shims.insert(child.pid());
+  give_up.dismiss();
   child.detach();
-  return {static_cast<int>(int_field(answer, "pid")), std::move(report->fds[0])};
+  return started;
 }
 
 Json ShimClient::ask(const Json& question, const std::string& raw, const std::vector<int>& fds, Deadline deadline) const {
   const auto answer = os::call_unix(wire::socket_path(dir_), dump_json(question) + "\n" + raw, fds, deadline);
-  return checked(answer.body);
+  return checked(answer.body, string_field(question, "process_id"));
 }
 
 void ShimClient::run(const Json& process_spec, const UniqueFd& connection, const std::string& leftover, Deadline deadline) const {

@@ -97,32 +97,30 @@ void ShimEvents::ask(const std::string& handle, const std::shared_ptr<Followed>&
     os::send_frame(followed->connection.get(), dump_json({{"question", wire::kEvents}, {"after", logged}}) + "\n", {},
                    Deadline::in(kWireLimit));
     loop_.watch(followed->connection.get(), EPOLLIN, [this, handle, followed](std::uint32_t) { answered(handle, followed); });
-  } catch (const Error& e) {
-    followed->connection.reset();
-    if (e.kind() == ErrorKind::timeout) {
-      loop_.after(kWireLimit, [this, handle, followed] { ask(handle, followed); });  // it is busy
-      return;
-    }
-    shim_ended(handle, *followed);
+  } catch (const std::exception& e) {
+    hang_up(*followed);
+    const auto* error = dynamic_cast<const Error*>(&e);
+    if (error == nullptr || error->kind() == ErrorKind::timeout)
+      loop_.after(kWireLimit, [this, handle, followed] { ask(handle, followed); });  // it is busy, or we are
+    else shim_ended(handle, *followed);
   }
 }
 
 void ShimEvents::answered(const std::string& handle, const std::shared_ptr<Followed>& followed) {
-  std::optional<os::Frame> frame;
-  Json answer;
   try {
-    frame = os::receive_frame(followed->connection.get(), Deadline::in(kWireLimit));
-    if (frame) answer = parse_json(frame->body);
-  } catch (const Error&) {
-    frame.reset();
+    const auto frame = os::receive_frame(followed->connection.get(), Deadline::in(kWireLimit));
+    hang_up(*followed);
+    if (!frame) return shim_ended(handle, *followed);
+    const Json answer = parse_json(frame->body);
+    if (!bool_field(answer, "ok"))
+      return log::debug("a shim of an older version tells no events",
+                        {{"handle", handle}, {"answer", string_field(answer, "error")}});
+    told(handle, answer);
+    ask(handle, followed);
+  } catch (const std::exception& e) {  // one container less is heard of, and Garden goes on
+    hang_up(*followed);
+    log::warn("a shim tells nothing that can be understood", {{"handle", handle}, {"error", e.what()}});
   }
-  hang_up(*followed);
-  if (!frame) return shim_ended(handle, *followed);
-  if (!bool_field(answer, "ok"))
-    return log::debug("a shim of an older version tells no events",
-                      {{"handle", handle}, {"answer", string_field(answer, "error")}});
-  told(handle, answer);
-  ask(handle, followed);
 }
 
 void ShimEvents::shim_ended(const std::string& handle, const Followed& followed) {

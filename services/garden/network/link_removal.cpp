@@ -10,9 +10,9 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <system_error>
 
 #include "common/base/error.hpp"
-#include "common/base/scope_exit.hpp"
 #include "common/base/unique_fd.hpp"
 #include "services/garden/network/netlink.hpp"
 
@@ -57,10 +57,17 @@ bool LinkRemoval::remove(const std::string& link) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw SysError("delete network link '" + link + "'");
   const UniqueFd over(ends[0]);  // its end is the deletion's
-  auto deletion = std::async(std::launch::async, [link, at_work = UniqueFd(ends[1])]() mutable {
-    const ScopeExit tell([&] { at_work.reset(); });
+  UniqueFd at_work(ends[1]);
+  std::future<bool> deletion;
+  try {
+    deletion = std::async(std::launch::async, [link, fd = at_work.get()] {
+      const UniqueFd tell(fd);
+      return Netlink().delete_link(link);
+    });
+    (void)at_work.release();            // it is the deletion's now
+  } catch (const std::system_error&) {  // no thread to be had: then we wait for all of it
     return Netlink().delete_link(link);
-  });
+  }
   pollfd fds[] = {{announcements.fd(), POLLIN, 0}, {over.get(), POLLIN, 0}};
   for (;;) {
     if (::poll(fds, 2, -1) < 0 && errno != EINTR) return deletion.get();

@@ -206,6 +206,24 @@ std::vector<std::string> Netlink::links_in_group(std::uint32_t group) {
   return names;
 }
 
+std::optional<std::uint32_t> Netlink::group_of(const std::string& link) {
+  std::optional<std::uint32_t> group;
+  Message m(RTM_GETLINK, 0);
+  m.body<ifinfomsg>();
+  m.text(IFLA_IFNAME, link);
+  try {
+    transact(m, "look for network link '" + link + "'", [&](const void* raw) {
+      group = 0;
+      for_each_attribute(raw, sizeof(ifinfomsg), [&](const nlattr* attribute) {
+        if (mnl_attr_get_type(attribute) == IFLA_GROUP) group = mnl_attr_get_u32(attribute);
+      });
+    });
+  } catch (const SysError& e) {
+    if (e.error_number() != ENODEV) throw;
+  }
+  return group;
+}
+
 int Netlink::uplink_mtu() {
   unsigned uplink = 0;
   Message routes(RTM_GETROUTE, NLM_F_DUMP);

@@ -32,6 +32,8 @@ class Netlink {
   // To `destination`/`prefix` through the link, by `gateway` if it isn't 0 (which needn't be in a subnet of the link).
   void add_route(const std::string& link, std::uint32_t destination, int prefix, std::uint32_t gateway);
   void add_route(const std::string& link, const Ipv6Range& destination, const std::optional<Ipv6Address>& gateway);
+  // Of the link; nothing if there is none of that name.
+  std::optional<std::uint32_t> group_of(const std::string& link);
   // The names of the links in an interface group.
   std::vector<std::string> links_in_group(std::uint32_t group);
   // MTU of the link that the default route uses; 1500 if there is none.

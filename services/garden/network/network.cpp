@@ -107,10 +107,6 @@ void Network::connect(const ContainerNetwork& container, int netns) {
   const auto link = link_name(container.address);
   Netlink netlink;
   if (container.hermetic) firewall_.add_hermetic(link);  // before the first packet can leave
-  ScopeExit undo([&] {
-    netlink.delete_link(link);
-    firewall_.forget(rules_of(container));
-  });
   netlink.add_veth(link, settings_.id, kInside, netns, mtu_);
   switch_ipv6(link, container.ipv6.has_value());
   set_sysctl("ipv4/conf/" + link + "/rp_filter", "1");
@@ -123,11 +119,11 @@ void Network::connect(const ContainerNetwork& container, int netns) {
     netlink.add_route(link, Ipv6Range{*container.ipv6, 128}, {});
   }
   in_network_namespace(netns, [&] { configure_inside(container, gateway(), ipv6_gateway); });
-  undo.dismiss();
 }
 
 void Network::disconnect(const ContainerNetwork& container) {
-  links_.remove(link_name(container.address));
+  const auto link = link_name(container.address);
+  if (Netlink().group_of(link) == settings_.id) links_.remove(link);  // else it is somebody else's
   firewall_.forget(rules_of(container));
 }
 

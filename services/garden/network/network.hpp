@@ -64,7 +64,7 @@ class Network {
   std::uint32_t gateway() const { return pool_.gateway(); }
   std::uint64_t capacity() const;
 
-  // Connects the namespace. On an error nothing of it is left but the addresses, which the caller gives back.
+  // Connects the namespace. After an error the caller disconnects, which takes away what has been made.
   void connect(const ContainerNetwork& container, int netns);
   // Undoes all of it; whatever is missing already is fine. The addresses and the ports stay taken, so that it can be called again.
   void disconnect(const ContainerNetwork& container);
