@@ -66,6 +66,7 @@ Options parse_options(const config::Values& given) {
   if (o.request_timeout <= Duration::zero()) o.request_timeout = std::chrono::hours(24);
   o.default_grace_time = values.duration("garden-default-grace-time");
   o.network.id = o.paths.worker_id();
+  o.network.owner = o.paths.runtime_dir.string();
   o.network.pool = for_flag("garden-network-pool", [&] { return Ipv4Range::parse(values.text("garden-network-pool")); });
   o.network.mtu = static_cast<int>(values.integer("garden-mtu"));
   o.network.external_ip = values.text("garden-external-ip");

@@ -21,18 +21,14 @@
 #include <filesystem>
 #include <string>
 
+#include "common/protocol/worker_id.hpp"
+
 namespace concourse::garden {
 
 struct Paths {
   std::filesystem::path runtime_dir, work_dir;
 
-  // Tells this worker from another on the same machine, which has another runtime directory: in the names of cgroups, links
-  // and firewall tables.
-  std::uint32_t worker_id() const {
-    std::uint32_t hash = 2166136261;  // FNV-1a: the same in every build, for the next Garden to find what this one made
-    for (const char c : runtime_dir.string()) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
-    return hash;
-  }
+  std::uint32_t worker_id() const { return protocol::worker_id(runtime_dir.string()); }
 
   std::filesystem::path root() const { return runtime_dir / "garden"; }
   std::filesystem::path boot_id() const { return root() / "boot_id"; }

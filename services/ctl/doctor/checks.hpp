@@ -13,7 +13,7 @@ namespace concourse::ctl::doctor {
 Findings check_kernel();                                 // version, user namespaces, cgroups, swap accounting
 Findings check_runtime(const config::Values& settings);  // crun or runc, and its version
 Findings check_storage(const std::filesystem::path& runtime_dir, const config::Values& settings);  // driver, disk
-Findings check_network(const config::Values& settings);                                            // firewall, forwarding, DNS, MTU
+Findings check_network(const std::filesystem::path& runtime_dir, const config::Values& settings);  // firewall, links, DNS, MTU …
 Findings check_ports(const std::filesystem::path& runtime_dir, const config::Values& settings);
 Findings check_clock();
 Findings check_cluster(const std::filesystem::path& runtime_dir, const config::Values& settings);  // keys, TSA, registration
@@ -23,6 +23,10 @@ Findings check_services(const std::filesystem::path& runtime_dir);
 Finding judge_kernel(const std::string& release);                                 // uname -r
 Finding judge_runtime(const std::string& path, const std::string& version_text);  // what `--version` printed
 Finding judge_name_servers(const std::string& resolv_conf, bool resolved_lists_others, bool given);
+// Links of containers (name, interface group) that aren't this worker's; `sockets`: /proc/net/unix, which tells of workers that
+// run.
+using Link = std::pair<std::string, std::uint64_t>;
+Finding judge_links(const std::string& runtime_dir, const std::vector<Link>& links, const std::string& sockets);
 Finding judge_key_mode(const std::string& path, unsigned mode, unsigned owner);
 Finding judge_room(const std::string& what, const std::string& path, double free_share, const std::string& free_text);
 // What BaggageClaim says of its disk; nothing if that is well.

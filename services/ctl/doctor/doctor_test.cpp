@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "common/protocol/worker_id.hpp"
 #include "services/ctl/doctor/checks.hpp"
 #include "services/ctl/doctor/settings.hpp"
 
@@ -24,6 +25,16 @@ TEST_CASE("doctor: OCI runtimes below the fixed versions are warned of, a distri
   CHECK(judge_runtime("/r", "crun version 1.8.1\ncommit: f8a096b").verdict == Verdict::ok);
   CHECK(judge_runtime("/r", "crun version 1.4.3").verdict == Verdict::warning);
   CHECK(judge_runtime("/r", "").verdict == Verdict::warning);
+}
+
+TEST_CASE("doctor: links of other workers are named, with their owner if it runs") {
+  const auto other = protocol::worker_id("/run/other");
+  CHECK(judge_links("/run/own", {{"eth0", 0}, {"cw0a500002", protocol::worker_id("/run/own")}}, "").verdict == Verdict::ok);
+  const auto running = "000: 2 0 0 2 1 @concourse-garden/" + std::to_string(other) + "//run/other\n000: 2 0 0 2 1 /x\n";
+  const auto found = judge_links("/run/own", {{"cw0a500002", other}, {"cw0a500003", 7}}, running);
+  CHECK(found.verdict == Verdict::warning);
+  CHECK(found.what.find("cw0a500002 of the worker of /run/other") != std::string::npos);
+  CHECK(found.what.find("cw0a500003 of no worker that runs (group 7)") != std::string::npos);
 }
 
 TEST_CASE("doctor: name servers that containers can't reach") {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <map>
 #include <memory>
 #include <sstream>
 
@@ -10,6 +11,7 @@
 #include "common/base/strings.hpp"
 #include "common/daemon/listeners.hpp"
 #include "common/os/file.hpp"
+#include "common/protocol/worker_id.hpp"
 #include "services/ctl/doctor/checks.hpp"
 #include "services/ctl/worker_view.hpp"
 
@@ -75,6 +77,13 @@ Finding mtu(const config::Values& settings) {
   return warning("MTU", "there is no default route: containers reach nothing outside", "see ip route");
 }
 
+Finding links_of_others(const std::filesystem::path& runtime_dir) {
+  std::vector<Link> links;
+  for (const auto& name : os::list_directory("/sys/class/net"))
+    links.emplace_back(name, parse_u64(trim(os::read_file("/sys/class/net/" + name + "/netdev_group").value_or(""))).value_or(0));
+  return judge_links(runtime_dir.string(), links, os::read_file("/proc/net/unix").value_or(""));
+}
+
 bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
 
 }  // namespace
@@ -111,7 +120,28 @@ Finding judge_name_servers(const std::string& resolv_conf, bool resolved_lists_o
                  "set CONCOURSE_GARDEN_DNS_SERVER, or CONCOURSE_GARDEN_DNS_PROXY_ENABLE=true");
 }
 
-Findings check_network(const config::Values& settings) { return {firewall(), forwarding(), name_servers(settings), mtu(settings)}; }
+Finding judge_links(const std::string& runtime_dir, const std::vector<Link>& links, const std::string& sockets) {
+  std::map<std::uint64_t, std::vector<std::string>> others;
+  for (const auto& [name, group] : links)
+    if (name.starts_with(protocol::kLinkPrefix) && name.size() == 10 && group != protocol::worker_id(runtime_dir))
+      others[group].push_back(name);
+  if (others.empty()) return ok("links", "no other worker's");
+  std::vector<std::string> told;
+  for (const auto& [group, names] : others) {
+    const auto claim = std::string("@") + protocol::kGardenClaim + std::to_string(group) + "/";
+    const auto at = sockets.find(claim);
+    const auto owner = at == std::string::npos
+                           ? "no worker that runs (group " + std::to_string(group) + ")"
+                           : "the worker of " + sockets.substr(at + claim.size(), sockets.find('\n', at) - at - claim.size());
+    told.push_back(join(names, ", ") + " of " + owner);
+  }
+  return warning("links", join(told, "; ") + ": their addresses are passed over",
+                 "give each worker a CONCOURSE_GARDEN_NETWORK_POOL of its own; what no worker has any more: ip link delete <link>");
+}
+
+Findings check_network(const std::filesystem::path& runtime_dir, const config::Values& settings) {
+  return {firewall(), forwarding(), links_of_others(runtime_dir), name_servers(settings), mtu(settings)};
+}
 
 Findings check_ports(const std::filesystem::path& runtime_dir, const config::Values& settings) {
   const auto& ip = settings.text("healthcheck-bind-ip");

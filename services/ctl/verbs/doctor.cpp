@@ -22,7 +22,7 @@ Findings examine(const Call& call) {
   add(check_kernel());
   add(check_runtime(settings.values));
   add(check_storage(call.runtime_dir, settings.values));
-  add(check_network(settings.values));
+  add(check_network(call.runtime_dir, settings.values));
   add(check_ports(call.runtime_dir, settings.values));
   add(check_clock());
   add(check_cluster(call.runtime_dir, settings.values));

@@ -7,6 +7,8 @@
 #include "common/base/error.hpp"
 #include "common/base/scope_exit.hpp"
 #include "common/daemon/log.hpp"
+#include "common/protocol/worker_id.hpp"
+#include "services/garden/network/claims.hpp"
 #include "services/garden/network/etc_files.hpp"
 #include "services/garden/network/netlink.hpp"
 #include "services/garden/network/sysctl.hpp"
@@ -21,6 +23,12 @@ std::string hex(std::uint32_t address) {
   char text[16];
   std::snprintf(text, sizeof text, "%08x", address);
   return text;
+}
+
+std::string owner_text(std::uint32_t group) {
+  if (group == 0) return "nobody's of this worker's kind";
+  const auto directory = running_worker(group);
+  return directory.empty() ? "a worker that doesn't run now (group " + std::to_string(group) + ")" : "the worker of " + directory;
 }
 
 ContainerRules rules_of(const ContainerNetwork& container) {
@@ -46,7 +54,7 @@ void configure_inside(const ContainerNetwork& container, std::uint32_t gateway, 
 
 }  // namespace
 
-std::string Network::link_name(std::uint32_t address) { return "cw" + hex(address); }
+std::string Network::link_name(std::uint32_t address) { return protocol::kLinkPrefix + hex(address); }
 
 Network::Network(NetworkSettings settings)
     : settings_(std::move(settings)), pool_(settings_.pool), firewall_("concourse_" + hex(settings_.id)) {
@@ -59,11 +67,43 @@ std::uint64_t Network::capacity() const {
 }
 
 ContainerNetwork Network::reserve(const std::string& handle, const std::string& wanted, bool hermetic) {
-  ContainerNetwork network{handle, wanted.empty() ? pool_.take() : pool_.take(wanted), {}, hermetic, {}, Json::array()};
-  ScopeExit undo([&] { pool_.give_back(network.address); });
+  std::vector<std::uint32_t> passed_over;
+  const ScopeExit later([&] {
+    for (const auto address : passed_over) pool_.give_back(address);
+  });
+  const auto take = [&] { return wanted.empty() ? pool_.take() : pool_.take(wanted); };
+  auto address = take();
+  for (; !reserve_link(address); address = take()) passed_over.push_back(address);
+  ContainerNetwork network{handle, address, {}, hermetic, {}, Json::array()};
+  ScopeExit undo([&] {
+    end_reservation(address);
+    pool_.give_back(address);
+  });
   if (ipv6_pool_) network.ipv6 = ipv6_pool_->take();
   undo.dismiss();
   return network;
+}
+
+// True if the link can be made: nobody has one of that name, and no other worker is about to. (A link that was there when another
+// let go of its claim is seen, because it is looked for behind the claim.)
+bool Network::reserve_link(std::uint32_t address) {
+  const auto link = link_name(address);
+  auto held = claim(protocol::kLinkClaim + link);
+  const auto group = Netlink().group_of(link);
+  if (held && !group) {
+    const std::lock_guard lock(mutex_);
+    reserved_[address] = std::move(*held);
+    return true;
+  }
+  log::warn(
+      "an address is passed over: its link is not this worker's",
+      {{"address", ipv4_text(address)}, {"link", link}, {"owner", group ? owner_text(*group) : "a worker that makes it just now"}});
+  return false;
+}
+
+void Network::end_reservation(std::uint32_t address) {
+  const std::lock_guard lock(mutex_);
+  reserved_.erase(address);
 }
 
 void Network::start(const std::vector<ContainerNetwork>& living) {
@@ -96,6 +136,7 @@ void Network::start(const std::vector<ContainerNetwork>& living) {
     ours.insert(link_name(container.address));
     rules.own.push_back(rules_of(container));
   }
+  claim_ = claim(protocol::kGardenClaim + std::to_string(settings_.id) + "/" + settings_.owner);
   firewall_.install(rules);
   for (const auto& link : netlink.links_in_group(settings_.id))
     if (!ours.contains(link) && netlink.delete_link(link)) log::info("removed a network link of no container", {{"link", link}});
@@ -119,6 +160,7 @@ void Network::connect(const ContainerNetwork& container, int netns) {
     netlink.add_route(link, Ipv6Range{*container.ipv6, 128}, {});
   }
   in_network_namespace(netns, [&] { configure_inside(container, gateway(), ipv6_gateway); });
+  end_reservation(container.address);
 }
 
 void Network::disconnect(const ContainerNetwork& container) {
@@ -129,6 +171,7 @@ void Network::disconnect(const ContainerNetwork& container) {
 
 void Network::give_back(const ContainerNetwork& container) {
   for (const auto& mapping : container.ports) ports_.give_back(mapping.host_port);
+  end_reservation(container.address);
   pool_.give_back(container.address);
   if (ipv6_pool_ && container.ipv6) ipv6_pool_->give_back(*container.ipv6);
 }

@@ -9,11 +9,14 @@
 // Thread-safe. Everything is found again from the containers' records at start, and what belongs to none of them is removed.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "common/base/unique_fd.hpp"
 #include "services/garden/network/address_pool.hpp"
 #include "services/garden/network/firewall.hpp"
 #include "services/garden/network/ipv6.hpp"
@@ -30,6 +33,7 @@ struct Ipv6Settings {
 
 struct NetworkSettings {
   std::uint32_t id = 0;  // tells this worker's links and rules from another's on the same machine
+  std::string owner;     // its runtime directory, for people who meet them
   Ipv4Range pool;
   int mtu = 0;  // 0: the uplink's
   bool allow_host_access = false;
@@ -59,7 +63,8 @@ class Network {
   // Removes rules; only when no container is left.
   void stop();
 
-  // Addresses for a container to be; give_back() ends it. `wanted` as a container spec's `network` has it; empty: any.
+  // Addresses for a container to be; give_back() ends it. `wanted` as a container spec's `network` has it; empty: any. One whose
+  // link another worker has, or is about to make, is passed over.
   ContainerNetwork reserve(const std::string& handle, const std::string& wanted, bool hermetic);
   std::uint32_t gateway() const { return pool_.gateway(); }
   std::uint64_t capacity() const;
@@ -80,12 +85,18 @@ class Network {
   static std::string link_name(std::uint32_t address);
 
  private:
+  bool reserve_link(std::uint32_t address);
+  void end_reservation(std::uint32_t address);
+
   const NetworkSettings settings_;
   AddressPool pool_;
   std::optional<Ipv6Pool> ipv6_pool_;
   PortPool ports_;
   Firewall firewall_;
   LinkRemoval links_;
+  std::optional<UniqueFd> claim_;               // that this worker runs
+  std::mutex mutex_;                            // guards reserved_
+  std::map<std::uint32_t, UniqueFd> reserved_;  // claims of the links to be, until they are there
   int mtu_ = 1500;
 };
 

@@ -74,6 +74,39 @@ def test_no_link_is_left_when_destroy_has_answered(api, own_rootfs):
         assert links_of_containers() == []
 
 
+def test_addresses_whose_links_are_not_ours_are_passed_over(garden, api, own_rootfs):
+    """Of another worker's container, or of whomever: they are left alone and named."""
+    base = api.info(api.create(own_rootfs))["ContainerIP"].rsplit(".", 1)[0]
+    links = {f"cw{socket.inet_aton(f'{base}.{n}').hex()}": n for n in (3, 4)}
+    for link, group in links.items():
+        subprocess.run(["ip", "link", "add", link, "group", str(group), "type", "veth", "peer", "name", f"p{group}"], check=True)
+    try:
+        assert api.info(api.create(own_rootfs))["ContainerIP"] == f"{base}.5"
+        for link, group in links.items():
+            assert f"(group {group})" in garden.wait_for_log("garden.an address is passed over: its link is not this worker's", link=link)["owner"]
+        with pytest.raises(StatusError, match="the address is taken"):
+            api.create(own_rootfs, network=f"{base}.3/24")
+        assert links.keys() <= {name for _, name in socket.if_nameindex()}
+    finally:
+        for link in links:
+            subprocess.run(["ip", "link", "delete", link], check=True)
+    # What was passed over is free again once the link has gone.
+    assert api.info(api.create(own_rootfs, network=f"{base}.3/24"))["ContainerIP"] == f"{base}.3"
+
+
+def test_two_workers_with_one_pool_share_it(make_garden, own_rootfs):
+    first, second = make_garden(), make_garden()
+    second.stop()
+    second.pool = first.pool
+    second.start()
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(lambda n: (first, second)[n % 2].api.create(own_rootfs), range(8)))
+    addresses = {(first, second)[n % 2].api.info(handle)["ContainerIP"] for n, handle in enumerate(made)}
+    assert len(addresses) == 8
+    second.api.destroy(made[1])
+    assert len(links_of_containers()) == 7
+
+
 def test_a_hermetic_container_reaches_nobody(api, own_rootfs, container):
     with listening(OUTSIDE, 5004, "outside"):
         handle = api.create(own_rootfs, netout_rules=[])
