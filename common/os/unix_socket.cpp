@@ -43,12 +43,12 @@ UniqueFd new_socket(int flags) {
 
 [[noreturn]] void timed_out(const char* what) { throw Error(ErrorKind::timeout, std::string(what) + ": deadline passed"); }
 
-// Fills `size` bytes. False at a clean end of stream before the first byte.
-bool receive_exactly(int socket, char* out, std::size_t size, std::vector<UniqueFd>* fds, Deadline deadline) {
+// Fills `size` bytes, and adds what travels with them to the frame. False at a clean end of stream before the first byte.
+bool receive_exactly(int socket, char* out, std::size_t size, Frame& frame, Deadline deadline) {
   std::size_t done = 0;
   while (done < size) {
     iovec part{out + done, size - done};
-    alignas(cmsghdr) char control[CMSG_SPACE(kMaxFrameFds * sizeof(int))];
+    alignas(cmsghdr) char control[CMSG_SPACE(kMaxFrameFds * sizeof(int)) + CMSG_SPACE(sizeof(ucred))];
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
@@ -62,13 +62,17 @@ bool receive_exactly(int socket, char* out, std::size_t size, std::vector<Unique
       continue;
     }
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+      if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
+        ucred sender{};
+        std::memcpy(&sender, CMSG_DATA(c), sizeof sender);
+        frame.sender = sender.pid;
+      }
       if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
       const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
       for (std::size_t i = 0; i < count; ++i) {
         int fd = -1;
         std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-        UniqueFd owned(fd);
-        if (fds != nullptr) fds->push_back(std::move(owned));
+        frame.fds.emplace_back(fd);
       }
     }
     if (n == 0) {
@@ -159,15 +163,20 @@ void send_frame(int socket, std::string_view body, const std::vector<int>& fds, 
   }
 }
 
+void show_sender(int socket) {
+  const int on = 1;
+  if (::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) throw SysError("ask for the sender of messages");
+}
+
 std::optional<Frame> receive_frame(int socket, Deadline deadline) {
   Frame frame;
   char head[4];
-  if (!receive_exactly(socket, head, sizeof head, &frame.fds, deadline)) return std::nullopt;
+  if (!receive_exactly(socket, head, sizeof head, frame, deadline)) return std::nullopt;
   std::size_t size = 0;
   for (int i = 0; i < 4; ++i) size |= static_cast<std::size_t>(static_cast<unsigned char>(head[i])) << (8 * i);
   if (size > kMaxFrame) throw Error(ErrorKind::invalid, "the peer announces a message of " + std::to_string(size) + " bytes");
   frame.body.resize(size);
-  if (size > 0 && !receive_exactly(socket, frame.body.data(), size, &frame.fds, deadline))
+  if (size > 0 && !receive_exactly(socket, frame.body.data(), size, frame, deadline))
     throw Error(ErrorKind::unavailable, "the peer hung up in the middle of a message");
   return frame;
 }

@@ -27,10 +27,14 @@ std::pair<UniqueFd, UniqueFd> socket_pair(int type);
 struct Frame {
   std::string body;
   std::vector<UniqueFd> fds;
+  pid_t sender = 0;  // the process that sent it, by the kernel's word; 0 unless show_sender() was called before it was sent
 };
 
 inline constexpr std::size_t kMaxFrame = 16 << 20;  // bytes; a longer one is a broken peer
 inline constexpr std::size_t kMaxFrameFds = 16;
+
+// Has the kernel say who sends what comes on this socket: the process itself, where SO_PEERCRED tells who began to listen.
+void show_sender(int socket);
 
 // Sends or receives one whole frame on a stream socket before the deadline; throws Error(timeout) past it.
 // receive_frame gives nothing at a clean end of stream.

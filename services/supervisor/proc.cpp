@@ -1,6 +1,7 @@
 #include "services/supervisor/proc.hpp"
 
 #include <filesystem>
+#include <sstream>
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
@@ -35,6 +36,17 @@ std::vector<pid_t> process_ids() {
 std::string process_name(pid_t pid) { return std::string(trim(read(pid, "comm"))); }
 std::vector<std::string> process_command(pid_t pid) { return texts(read(pid, "cmdline")); }
 std::vector<std::string> process_environment(pid_t pid) { return texts(read(pid, "environ")); }
+
+std::optional<uid_t> effective_user(pid_t pid) {
+  std::istringstream lines(read(pid, "status"));  // "Uid:	real	effective	saved	file system"
+  std::string line, name;
+  uid_t real = 0, effective = 0;
+  while (std::getline(lines, line)) {
+    std::istringstream fields(line);
+    if (fields >> name && name == "Uid:" && fields >> real >> effective) return effective;
+  }
+  return std::nullopt;
+}
 
 bool program_was_replaced(pid_t pid) {
   std::error_code error;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@ std::vector<pid_t> process_ids();
 std::string process_name(pid_t pid);                      // comm: at most 15 characters
 std::vector<std::string> process_command(pid_t pid);      // argv
 std::vector<std::string> process_environment(pid_t pid);  // NAME=value, as it was at exec
-bool program_was_replaced(pid_t pid);                     // the file it runs from is no longer there
+std::optional<uid_t> effective_user(pid_t pid);
+bool program_was_replaced(pid_t pid);  // the file it runs from is no longer there
 
 }  // namespace concourse::supervisor

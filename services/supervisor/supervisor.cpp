@@ -74,16 +74,20 @@ void Supervisor::add(ServiceSpec spec) {
 }
 
 void Supervisor::start() {
-  std::map<std::string, Running> running;
-  for (const auto& service : services_) {
-    auto found = take_over(service->spec());
-    if (!found) continue;
-    if (const auto why = difference(service->spec(), *found); !why.empty()) replace_[service->name()] = why;
-    sockets_.take_over(service->spec(), std::move(found->listeners));
-    running[service->name()] = std::move(*found);
+  std::vector<const ServiceSpec*> specs;
+  for (const auto& service : services_) specs.push_back(&service->spec());
+  auto running = take_over(specs);
+  for (const auto* spec : specs) {
+    const auto found = running.find(spec->name);
+    if (found == running.end()) continue;
+    if (const auto why = difference(*spec, found->second); !why.empty()) replace_[spec->name] = why;
+    sockets_.take_over(*spec, std::move(found->second.listeners));
   }
+  const auto programs = std::filesystem::path(specs.at(0)->command.at(0)).parent_path();
+  std::vector<std::filesystem::path> unwanted;
   for (const auto& name : stop_order())
-    if (find(name) == nullptr) end_unwanted(name, "NOTIFY_SOCKET=" + notify_->path().string());
+    if (find(name) == nullptr) unwanted.push_back(programs / ("concourse-" + name));
+  end_unwanted(unwanted, "NOTIFY_SOCKET=" + notify_->path().string());
   for (const auto& service : services_)
     if (sockets_.complete(service->spec()) && running.contains(service->name()))
       replace_.try_emplace(service->name(), "its sockets differ");

@@ -2,6 +2,7 @@
 
 import subprocess
 
+from integration.conftest import supervised  # noqa: F401
 from integration.baggageclaim.conftest import make_server  # noqa: F401
 from integration.garden.conftest import api, container, garden, make_garden, own_rootfs  # noqa: F401
 
