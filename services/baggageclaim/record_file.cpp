@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
 #include "common/base/error.hpp"
@@ -16,7 +17,9 @@ void write_record(const VolumeDir& volume, const char* file, std::string_view co
   const auto path = volume.file(file);
   const bool seen = volume.stage != Stage::init;
   const auto written = seen ? path.string() + ".tmp-" + random_hex(4) : path.string();
-  const auto fd = os::open_file(written, O_WRONLY | O_CREAT | (seen ? O_EXCL : O_TRUNC));
+  // A file that is cut and written again is sent to the disk when it is closed (ext4, xfs, btrfs); a new one isn't.
+  if (!seen && ::unlink(written.c_str()) != 0 && errno != ENOENT) throw SysError("replace '" + path.string() + "'");
+  const auto fd = os::open_file(written, O_WRONLY | O_CREAT | O_EXCL);
   ScopeExit clean([&] { ::unlink(written.c_str()); });
   os::write_all(fd.get(), content, "write '" + path.string() + "'");
   if (seen) {
