@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
 #include "common/base/error.hpp"
@@ -19,6 +20,18 @@ namespace {
 constexpr const char* kCiphers =
     "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr";
 constexpr const char* kMacs = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512";
+
+// No group that the server makes up: computing with a prime of its choice takes as long as it likes, before anything is known of
+// it.
+constexpr const char* kKeyExchanges =
+    "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
+    "diffie-hellman-group16-sha512,diffie-hellman-group14-sha256,diffie-hellman-group14-sha1";
+
+#ifdef LIBSSH2_SESSION_LIMIT
+// What a TSA can make us hold: channels (a connection to a service each), and bytes for services that don't read (a window of 2 MiB
+// for each channel, of which few are ever full).
+constexpr std::size_t kMaxChannels = 2048, kMaxWaiting = 512 << 20;
+#endif
 
 // Only algorithms that prove a key we have pinned, so that a host with several keys shows one that we can check.
 std::string host_key_algorithms(const std::vector<PublicKey>& keys) {
@@ -49,21 +62,48 @@ void initialise_library() {
 
 void Session::Free::operator()(LIBSSH2_SESSION* session) const {
   // With the socket shut nothing in here has to wait for the peer; the bound is against a surprise.
-  for (int i = 0; i < 1000 && libssh2_session_free(session) == LIBSSH2_ERROR_EAGAIN; ++i) {
-  }
+  auto* self = static_cast<Session*>(*libssh2_session_abstract(session));
+  for (int i = 0; i < 1000 && libssh2_session_free(session) == LIBSSH2_ERROR_EAGAIN; ++i) self->begin_turn();
 }
 
 Session::Session(UniqueFd socket, std::string host, const TsaOptions& options)
     : socket_(std::move(socket)), host_(std::move(host)), options_(options) {
   initialise_library();
-  session_.reset(libssh2_session_init_ex(nullptr, nullptr, nullptr, nullptr));
+  session_.reset(libssh2_session_init_ex(nullptr, nullptr, nullptr, this));
   if (!session_) throw Error(ErrorKind::internal, "libssh2 could not make a session");
+  libssh2_session_callback_set2(session_.get(), LIBSSH2_CALLBACK_RECV, reinterpret_cast<libssh2_cb_generic*>(receive_hook));
+  libssh2_session_callback_set2(session_.get(), LIBSSH2_CALLBACK_SEND, reinterpret_cast<libssh2_cb_generic*>(send_hook));
+#ifdef LIBSSH2_SESSION_LIMIT
+  libssh2_session_limit(session_.get(), kMaxChannels, kMaxWaiting);
+#endif
   libssh2_session_set_blocking(session_.get(), 0);
   libssh2_session_method_pref(session_.get(), LIBSSH2_METHOD_CRYPT_CS, kCiphers);
   libssh2_session_method_pref(session_.get(), LIBSSH2_METHOD_CRYPT_SC, kCiphers);
   libssh2_session_method_pref(session_.get(), LIBSSH2_METHOD_MAC_CS, kMacs);
   libssh2_session_method_pref(session_.get(), LIBSSH2_METHOD_MAC_SC, kMacs);
+  libssh2_session_method_pref(session_.get(), LIBSSH2_METHOD_KEX, kKeyExchanges);
   libssh2_session_method_pref(session_.get(), LIBSSH2_METHOD_HOSTKEY, host_key_algorithms(options.host_keys).c_str());
+}
+
+ssize_t Session::receive_hook(libssh2_socket_t fd, void* buffer, std::size_t size, int flags, void** abstract) {
+  auto* self = static_cast<Session*>(*abstract);
+  size = std::min(size, self->receivable_);
+  if (size == 0) return -EAGAIN;
+  const ssize_t n = ::recv(fd, buffer, size, flags);
+  // Less than asked for: the socket is empty, and not asked again in this turn, in which every step of libssh2 wants to read first.
+  if (n != 0 && n < static_cast<ssize_t>(size)) self->receivable_ = 0;
+  else self->receivable_ -= static_cast<std::size_t>(n);
+  if (n < 0) return errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
+  self->traffic_.in += static_cast<std::uint64_t>(n);
+  self->traffic_.last_in = Clock::now();
+  return n;
+}
+
+ssize_t Session::send_hook(libssh2_socket_t fd, const void* buffer, std::size_t size, int flags, void** abstract) {
+  const ssize_t n = ::send(fd, buffer, size, flags | MSG_NOSIGNAL);
+  if (n < 0) return errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
+  static_cast<Session*>(*abstract)->traffic_.out += static_cast<std::uint64_t>(n);
+  return n;
 }
 
 Session::~Session() {
@@ -71,6 +111,7 @@ Session::~Session() {
 }
 
 bool Session::handshake() {
+  begin_turn();
   const int rc = libssh2_session_handshake(session_.get(), socket_.get());
   if (rc == LIBSSH2_ERROR_KEX_FAILURE || rc == LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE || rc == LIBSSH2_ERROR_METHOD_NONE)
     fail("agree with TSA " + host_ + " on keys (is it an SSH server with a host key of the pinned type?)", rc);
@@ -96,6 +137,7 @@ void Session::check_host_key() const {
 }
 
 bool Session::authenticate() {
+  begin_turn();
   const auto& pem = options_.private_key.pem();
   const std::string user = protocol::tsa::kUser;
   const int rc = libssh2_userauth_publickey_frommemory(session_.get(), user.c_str(), user.size(), nullptr, 0, pem.c_str(),
@@ -141,9 +183,9 @@ void Session::fail(const std::string& what, long rc) const {
   throw Error(refused ? ErrorKind::conflict : ErrorKind::unavailable, what + ": " + reason);
 }
 
-void wait_until_done(const Session& session, const std::string& what, Deadline deadline, const std::function<bool()>& step) {
-  while (!step())
-    if (!os::wait_for(session.fd(), session.poll_events(), deadline))
+void wait_until_done(Session& session, const std::string& what, Deadline deadline, const std::function<bool()>& step) {
+  for (session.begin_turn(); !step(); session.begin_turn())
+    if (deadline.passed() || !os::wait_for(session.fd(), session.poll_events(), deadline))
       throw Error(ErrorKind::timeout, what + ": no answer from TSA " + session.host() + " in time");
 }
 

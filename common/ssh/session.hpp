@@ -7,6 +7,7 @@
 
 #include <libssh2.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,6 +18,11 @@
 
 namespace concourse::ssh {
 
+struct Traffic {
+  std::uint64_t in = 0, out = 0;  // encrypted bytes of the connection
+  Clock::time_point last_in = Clock::now();
+};
+
 class Session {
  public:
   // Takes a connected, non-blocking socket. `host` names the peer in messages. `options` must outlive the session.
@@ -24,6 +30,11 @@ class Session {
   ~Session();  // cuts the connection
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
+
+  // Begins a turn of the caller, in which at most a mebibyte is received and an empty socket is not asked again: then every step
+  // says that it has to wait. So a peer that never stops sending takes no deadline and no event loop away, and the many steps of a
+  // turn cost one call for nothing. handshake() and authenticate() do it.
+  void begin_turn() { receivable_ = kTurn; }
 
   // Key exchange, then the host key check. Throws Error(invalid) for a key that isn't pinned, unavailable for a broken connection.
   bool handshake();
@@ -36,7 +47,8 @@ class Session {
   LIBSSH2_SESSION* get() const { return session_.get(); }
   int fd() const { return socket_.get(); }
   const std::string& host() const { return host_; }
-  short poll_events() const;    // POLLIN, and POLLOUT when something waits to be sent
+  short poll_events() const;  // POLLIN, and POLLOUT when something waits to be sent
+  const Traffic& traffic() const { return traffic_; }
   std::string ciphers() const;  // "aes128-gcm@openssh.com", for logs
 
   // The outcome of a libssh2 call: true for 0 and above, false for "would block", an Error for anything else.
@@ -50,15 +62,21 @@ class Session {
     void operator()(LIBSSH2_SESSION* session) const;
   };
 
+  static constexpr std::size_t kTurn = 1 << 20;
+
+  static ssize_t receive_hook(libssh2_socket_t fd, void* buffer, std::size_t size, int flags, void** abstract);
+  static ssize_t send_hook(libssh2_socket_t fd, const void* buffer, std::size_t size, int flags, void** abstract);
   void check_host_key() const;
 
   UniqueFd socket_;
   std::string host_;
   const TsaOptions& options_;
+  Traffic traffic_;
+  std::size_t receivable_ = kTurn;  // in this turn
   std::unique_ptr<LIBSSH2_SESSION, Free> session_;
 };
 
-// Calls `step` until it returns true. Throws Error(timeout) "<what>: no answer from TSA … in time" at the deadline.
-void wait_until_done(const Session& session, const std::string& what, Deadline deadline, const std::function<bool()>& step);
+// Calls `step`, a turn each, until it returns true. Throws Error(timeout) "<what>: no answer from TSA … in time" at the deadline.
+void wait_until_done(Session& session, const std::string& what, Deadline deadline, const std::function<bool()>& step);
 
 }  // namespace concourse::ssh

@@ -21,8 +21,8 @@ constexpr auto kConnectRetry = std::chrono::milliseconds(100);
 constexpr auto kSilenceLimit = std::chrono::seconds(20);  // every keepalive is answered: four missing answers are a dead TSA
 constexpr auto kStartLimit = std::chrono::seconds(30);    // for a TSA to open a channel and start a command, or to set up a forward
 constexpr auto kLingerLimit = std::chrono::seconds(5);
-constexpr int kMaxQueued = 4096;  // channels that came while we were busy
-constexpr int kRounds = 16;       // of one pump, before the rest of the loop has its turn
+constexpr int kMaxQueued = 256;  // channels that came while we were busy
+constexpr int kRounds = 16;      // of one pump, before the rest of the loop has its turn
 
 // 0 with the system's libssh2, which doesn't tell.
 std::size_t unanswered_keepalives([[maybe_unused]] ssh::Session& session) {
@@ -44,11 +44,7 @@ struct Link::Job {
 
 Link::Link(EventLoop& loop, Background& background, std::unique_ptr<ssh::Session> session, OnDone on_lost)
     : loop_(loop), background_(background), session_(std::move(session)), on_lost_(std::move(on_lost)), scratch_(64 << 10) {
-  auto* raw = session_->get();
-  *libssh2_session_abstract(raw) = this;
-  libssh2_session_callback_set2(raw, LIBSSH2_CALLBACK_RECV, reinterpret_cast<libssh2_cb_generic*>(receive_hook));
-  libssh2_session_callback_set2(raw, LIBSSH2_CALLBACK_SEND, reinterpret_cast<libssh2_cb_generic*>(send_hook));
-  libssh2_keepalive_config(raw, /*want_reply=*/1, /*interval=*/2);
+  libssh2_keepalive_config(session_->get(), /*want_reply=*/1, /*interval=*/2);
   watched_ = EPOLLIN;
   loop_.watch(session_->fd(), watched_, [this](std::uint32_t) { pump(); });
   tick_timer_ = loop_.every(kTick, [this] { tick(); });
@@ -63,21 +59,10 @@ Link::~Link() {
   if (!lost_) loop_.unwatch(session_->fd());
 }
 
-ssize_t Link::receive_hook(libssh2_socket_t fd, void* buffer, std::size_t size, int flags, void** abstract) {
-  auto* self = static_cast<Link*>(*abstract);
-  const ssize_t n = ::recv(fd, buffer, size, flags);
-  if (n < 0) return errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
-  self->received_ = true;
-  self->last_received_ = Clock::now();
-  self->stats_.wire_in += static_cast<std::uint64_t>(n);
-  return n;
-}
-
-ssize_t Link::send_hook(libssh2_socket_t fd, const void* buffer, std::size_t size, int flags, void** abstract) {
-  const ssize_t n = ::send(fd, buffer, size, flags | MSG_NOSIGNAL);
-  if (n < 0) return errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
-  static_cast<Link*>(*abstract)->stats_.wire_out += static_cast<std::uint64_t>(n);
-  return n;
+LinkStats Link::stats() const {
+  auto stats = stats_;
+  stats.wire_in = session_->traffic().in, stats.wire_out = session_->traffic().out;
+  return stats;
 }
 
 void Link::later(std::function<void()> call) {
@@ -145,21 +130,26 @@ void Link::count_forwarded(std::size_t in, std::size_t out) {
 }
 
 void Link::local_event(ForwardedChannel& channel) {
+  bool received = false;
   guarded([&] {
-    received_ = false;
+    session_->begin_turn();
+    const auto before = session_->traffic().in;
     if (channel.pump()) std::erase_if(channels_, [&](const auto& owned) { return owned.get() == &channel; });
     watch_socket();
+    received = session_->traffic().in != before;
   });
-  if (received_) pump();  // what came meanwhile may be for others
+  if (received) pump();  // what came meanwhile may be for others
 }
 
 void Link::pump() {
   guarded([this] {
     // At least two rounds: the first may be served by what libssh2 had received before it.
     for (int round = 0; round < kRounds; ++round) {
-      moved_ = received_ = false;
+      moved_ = false;
+      session_->begin_turn();
+      const auto before = session_->traffic().in;
       pump_once();
-      if (round > 0 && !moved_ && !received_) break;
+      if (round > 0 && !moved_ && session_->traffic().in == before) break;
       if (round + 1 == kRounds) later([this] { pump(); });
     }
     watch_socket();
@@ -264,7 +254,7 @@ void Link::send_keepalive() {
 void Link::tick() {
   guarded([this] {
     const auto now = Clock::now();
-    if (now - last_received_ > kSilenceLimit)
+    if (now - last_received() > kSilenceLimit)
       throw Error(ErrorKind::timeout,
                   "TSA " + host() + " has not answered keepalives for " + std::to_string(kSilenceLimit.count()) + " s");
     for (const auto& job : jobs_) {

@@ -59,9 +59,9 @@ class Link {
 
   const std::string& host() const { return session_->host(); }
   std::size_t channels() const { return channels_.size(); }
-  const LinkStats& stats() const { return stats_; }
+  LinkStats stats() const;
   Clock::time_point last_forwarded() const { return last_forwarded_; }
-  Clock::time_point last_received() const { return last_received_; }
+  Clock::time_point last_received() const { return session_->traffic().last_in; }
   // Of the last keepalive that was answered; nothing before the first answer, and with a libssh2 that doesn't tell.
   std::optional<Duration> round_trip() const { return round_trip_.last(); }
   bool lost() const { return lost_; }
@@ -102,9 +102,6 @@ class Link {
   void guarded(const std::function<void()>& step);
   void later(std::function<void()> call);  // from the loop, unless we are gone by then
 
-  static ssize_t receive_hook(libssh2_socket_t fd, void* buffer, std::size_t size, int flags, void** abstract);
-  static ssize_t send_hook(libssh2_socket_t fd, const void* buffer, std::size_t size, int flags, void** abstract);
-
   EventLoop& loop_;
   Background& background_;
   std::unique_ptr<ssh::Session> session_;
@@ -115,10 +112,10 @@ class Link {
   std::vector<std::unique_ptr<ForwardedChannel>> channels_;
   std::vector<char> scratch_;
   LinkStats stats_;
-  Clock::time_point last_forwarded_ = Clock::now(), last_received_ = Clock::now();
+  Clock::time_point last_forwarded_ = Clock::now();
   RoundTrip round_trip_;
   bool lost_ = false;
-  bool moved_ = false, received_ = false;  // since the pump's round began
+  bool moved_ = false;  // since the pump's round began
   std::uint32_t watched_ = 0;
   EventLoop::TimerId tick_timer_ = 0, keepalive_timer_ = 0, connect_timer_ = 0;
   std::map<int, std::pair<UniqueFd, Clock::time_point>> lingering_;
