@@ -14,7 +14,7 @@ namespace concourse::os {
 
 namespace {
 
-constexpr std::size_t kMaxLine = 64 << 10;  // a longer line (a group with very many members) is skipped
+constexpr std::size_t kMaxLine = 1 << 20;  // a longer line (a group with very many members) is skipped
 constexpr std::size_t kMaxFields = 7;
 constexpr std::size_t kMaxFile = 64 << 20;  // what is behind that, in a file without end, isn't looked at
 
@@ -36,7 +36,7 @@ class Table {
       if (newline == nullptr && refill()) continue;
       if (newline == nullptr && begin_ == end_) return false;
       const std::size_t line_end = newline != nullptr ? static_cast<std::size_t>(newline - buffer_) : end_;
-      const std::string_view line(buffer_ + begin_, line_end - begin_);
+      const auto line = trim({buffer_ + begin_, line_end - begin_});
       begin_ = newline != nullptr ? line_end + 1 : end_;
       if (std::exchange(skipping_, false)) continue;  // the tail of a line that was too long
       count = split(line, fields);
@@ -61,6 +61,12 @@ class Table {
     end_ += static_cast<std::size_t>(n);
     read_ += static_cast<std::size_t>(n);
     return true;
+  }
+
+  static std::string_view trim(std::string_view line) {
+    constexpr std::string_view kBlanks = " \t\r\v\f";
+    const auto first = line.find_first_not_of(kBlanks);
+    return first == std::string_view::npos ? std::string_view() : line.substr(first, line.find_last_not_of(kBlanks) - first + 1);
   }
 
   static std::size_t split(std::string_view line, std::string_view* fields) {
@@ -117,11 +123,12 @@ bool from_passwd(std::string_view text, const char* path, User& user, char* name
   std::string_view f[kMaxFields];
   for (std::size_t n = 0; table.next(f, n);) {
     unsigned uid = 0, gid = 0;
-    if (n < 6 || !parse_id(f[2], uid) || !parse_id(f[3], gid)) continue;
-    if (f[0] != text && !(by_number && uid == wanted)) continue;
+    // Short lines are whole ones whose last fields are empty.
+    if (n < 3 || !parse_id(f[2], uid) || (n > 3 && !parse_id(f[3], gid))) continue;
+    if (by_number ? uid != wanted : f[0] != text) continue;
     user.uid = uid;
     user.gid = gid;
-    if (f[5].starts_with('/')) copy(f[5], user.home, sizeof user.home);
+    if (n > 5 && f[5].starts_with('/')) copy(f[5], user.home, sizeof user.home);
     copy(f[0], name, name_size);
     return true;
   }
@@ -139,7 +146,7 @@ bool look_up_user(const char* text, User& user, char* why, std::size_t why_size,
   const auto colon = rest.find(':');
   std::string_view who = rest.substr(0, colon);
   const std::string_view group = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
-  if (who.empty()) who = "root";
+  if (who.empty()) who = "0";
 
   char name[256] = "";
   if (!from_passwd(who, passwd_path, user, name, sizeof name)) {
@@ -155,11 +162,12 @@ bool look_up_user(const char* text, User& user, char* why, std::size_t why_size,
   std::string_view f[kMaxFields];
   for (std::size_t n = 0; table.next(f, n);) {
     if (n < 3 || !parse_id(f[2], gid)) continue;
-    if (!group.empty() && f[0] == group) {
+    if (!group_found && f[0] == group) {
       user.gid = gid;
       group_found = true;
     }
-    if (n > 3 && name[0] != '\0' && has_member(f[3], name) && user.group_count < kMaxGroups) user.groups[user.group_count++] = gid;
+    if (group.empty() && n > 3 && name[0] != '\0' && has_member(f[3], name) && user.group_count < kMaxGroups)
+      user.groups[user.group_count++] = gid;
   }
   if (!group_found) {
     std::snprintf(why, why_size, "unable to find group %.*s: no matching entries in group file", static_cast<int>(group.size()),

@@ -1,5 +1,7 @@
 // Who a process runs as: "root", "1000", "name:group", "1000:1000" or "" looked up in the container's own /etc/passwd and
-// /etc/group, by plain bounded reading: no NSS, no libc parser, whatever a build put into those files.
+// /etc/group by the rules of moby/sys/user (which runc and Docker use): a number is an id and never a name, the first entry counts,
+// short lines and blanks around them are fine, and who is given a group has that group alone. By plain bounded reading: no NSS, no
+// libc parser, whatever a build put into those files.
 #pragma once
 
 #include <sys/types.h>

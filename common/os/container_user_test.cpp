@@ -8,6 +8,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/testing/temp_dir.hpp"
 
@@ -78,6 +79,43 @@ TEST_CASE("user: nobody named means root, and user:group overrides the group") {
   CHECK(std::string(f.find("nohome")->home) == "/");
 }
 
+TEST_CASE("user: files as images have them") {
+  struct Case {
+    const char *passwd, *group, *text;
+    unsigned uid, gid;
+    std::vector<unsigned> groups;
+  };
+  constexpr const char* kAlpine =
+      "root:x:0:0:root:/root:/bin/sh\nguest:x:405:100:guest:/dev/null:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n";
+  constexpr const char* kAlpineGroups = "root:x:0:root\nwheel:x:10:root,guest\nusers:x:100:games,guest\nnogroup:x:65533:\n";
+  constexpr const char* kDistroless =
+      "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin";
+  constexpr const char* kNis = "+@admins::::::\nroot:x:0:0:root:/root:/bin/sh\n+::::::\n";
+  constexpr const char* kShort = "  \tapp:x:1000:1001\nfive:x:1002:1003:Five\nthree:x:7\n\n bad:x:y:z\r\n1000:x:5:5::/:\n";
+  for (const auto& [passwd, group, text, uid, gid, groups] : {
+           Case{kAlpine, kAlpineGroups, "guest", 405, 100, {10, 100}}, Case{kAlpine, kAlpineGroups, "405", 405, 100, {10, 100}},
+           Case{kAlpine, kAlpineGroups, "", 0, 0, {0, 10}},
+           Case{kAlpine, kAlpineGroups, "guest:wheel", 405, 10, {}},  // a group that is named is the only one
+           Case{kAlpine, kAlpineGroups, "405:405", 405, 405, {}}, Case{kAlpine, kAlpineGroups, "guest:", 405, 100, {10, 100}},
+           Case{kDistroless, "root:x:0:\nnonroot:x:65532:", "nonroot", 65532, 65532, {}},
+           Case{kDistroless, "", "1000:1000", 1000, 1000, {}}, Case{kNis, "+:::\nroot:x:0:\n", "root", 0, 0, {}},
+           Case{kNis, "", "0", 0, 0, {}}, Case{kShort, "  web:x:33:app\nweb:x:34:\nlate:x:35:app \n", "app", 1000, 1001, {33, 35}},
+           Case{kShort, "  web:x:33:app\nweb:x:34:\n", "five:web", 1002, 33, {}},          // the first of a name
+           Case{kShort, "", "three", 7, 0, {}}, Case{kShort, "", "1000", 1000, 1001, {}},  // a number is never a name
+       }) {
+    CAPTURE(text);
+    Files f(passwd, group);
+    const auto user = f.find(text);
+    REQUIRE(user);
+    CHECK(user->uid == uid);
+    CHECK(user->gid == gid);
+    CHECK(std::vector<unsigned>(user->groups, user->groups + user->group_count) == groups);
+  }
+  Files f(kShort, "");
+  CHECK_FALSE(f.find("bad"));
+  CHECK_FALSE(Files(kNis, "").find("admins"));
+}
+
 TEST_CASE("user: what isn't there is named") {
   Files f(kPasswd, kGroup);
   CHECK_FALSE(f.find("ghost"));
@@ -86,9 +124,11 @@ TEST_CASE("user: what isn't there is named") {
   CHECK(f.problem == "unable to find group ghosts: no matching entries in group file");
 }
 
-TEST_CASE("user: an image without files still has a root; very long lines are skipped") {
-  Files f("", "big:x:9:" + std::string(200'000, 'm') + "\napp:x:12:\n");
+TEST_CASE("user: an image without files still has a root; lines may be long, and endless ones are skipped") {
+  Files f("", "big:x:9:" + std::string(1'000'000, 'm') + "\nendless:x:10:" + std::string(2'000'000, 'm') + "\napp:x:12:\n");
   CHECK(f.find("root"));
+  CHECK(f.find("root:big")->gid == 9);
+  CHECK_FALSE(f.find("root:endless"));
   CHECK(f.find("root:app")->gid == 12);
   std::filesystem::remove(f.passwd);
   std::filesystem::remove(f.group);
