@@ -39,8 +39,10 @@ ContainerRules rules_of(const ContainerNetwork& container) {
   return rules;
 }
 
-void configure_inside(const ContainerNetwork& container, std::uint32_t gateway, const std::optional<Ipv6Address>& ipv6_gateway) {
+void configure_inside(const ContainerNetwork& container, std::uint32_t gateway, const std::optional<Ipv6Address>& ipv6_gateway,
+                      bool ipv6_loopback) {
   for (const char* all : {"all", "default"}) switch_ipv6(all, container.ipv6.has_value());
+  if (ipv6_loopback) switch_ipv6("lo", true);  // before it is set up, which gives it its ::1
   Netlink netlink;
   netlink.set_up("lo");
   netlink.add_address(kInside, container.address, 32);
@@ -159,7 +161,7 @@ void Network::connect(const ContainerNetwork& container, int netns) {
     netlink.add_address(link, *(ipv6_gateway = ipv6_pool_->gateway()));
     netlink.add_route(link, Ipv6Range{*container.ipv6, 128}, {});
   }
-  in_network_namespace(netns, [&] { configure_inside(container, gateway(), ipv6_gateway); });
+  in_network_namespace(netns, [&, here = loopback_has_ipv6()] { configure_inside(container, gateway(), ipv6_gateway, here); });
   end_reservation(container.address);
 }
 

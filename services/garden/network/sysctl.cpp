@@ -33,6 +33,8 @@ bool set_ipv6(const std::string& link, const char* name, const char* value) {
 
 void set_sysctl(const std::string& name, const char* value) { os::write_kernel_file("/proc/sys/net/" + name, value); }
 
+bool loopback_has_ipv6() { return ipv6_is("lo", "disable_ipv6", "0"); }
+
 void switch_ipv6(const std::string& link, bool on) { set_ipv6(link, "disable_ipv6", on ? "0" : "1"); }
 
 void ipv6_by_hand(const std::string& link, bool link_local) {

@@ -9,6 +9,8 @@ namespace concourse::garden {
 void set_sysctl(const std::string& name, const char* value);
 
 // IPv6 on a link, or "all" or "default". A kernel without IPv6 has it off already.
+// Whether programs of this network namespace can be reached at ::1.
+bool loopback_has_ipv6();
 void switch_ipv6(const std::string& link, bool on);
 
 // The link has the addresses that it is given, at once, and learns none from routers. Besides, with `link_local`, one of its own,
