@@ -15,8 +15,27 @@ std::optional<WindowSize> window_size(const Json& tty) {
   return WindowSize{cells("columns"), cells("rows")};
 }
 
+namespace {
+
+// Nothing asked for: what clients send for a field that they don't use ({}, [], null, 0, "", and objects of such).
+bool is_empty(const Json& value) {
+  if (value.is_structured()) return std::all_of(value.begin(), value.end(), is_empty);
+  return value.is_null() || value == Json("") || value == Json(0) || value == Json(false);
+}
+
+void refuse(const Json& json, const char* key, const char* what) {
+  if (const Json* field = find_field(json, key); field != nullptr && !is_empty(*field))
+    throw Error(ErrorKind::invalid, std::string("field '") + key + "': " + what);
+}
+
+}  // namespace
+
 ProcessSpec parse_process_spec(const Json& json) {
   if (!json.is_object()) throw Error(ErrorKind::invalid, "process spec must be an object");
+  refuse(json, "image", "a process has no root file system of its own here: make a container of the image");
+  refuse(json, "bind_mounts", "a process has no mounts of its own here: give them to the container");
+  refuse(json, "limits", "a process has no limits of its own here (OverrideContainerLimits): give them to the container");
+  refuse(json, "overrideContainerLimits", "a process has no limits of its own here: give them to the container");
   ProcessSpec spec;
   spec.id = string_field(json, "id");
   spec.path = string_field(json, "path");

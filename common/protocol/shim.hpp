@@ -7,7 +7,7 @@
 //   attach      process_id                        connection    left-over     {}
 //   output      stream_id, stream (stdout|stderr) connection                  {}
 //   stop        kill                                                          {} when no process is left
-//   status                                                                    {"pid","running","attached","oom_kills",
+//   status                                                                    {"pid","running","stopped","attached","oom_kills",
 //                                                                              "processes":[{"id","running","status"}]}
 //   init                                                                      {} and a descriptor: the init's /proc directory
 //   events      after                                                         {"events":[{"number","time","event",…}],"lost"}

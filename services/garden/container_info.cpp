@@ -15,7 +15,7 @@ Json container_info(Container& container, const Network& network, Deadline deadl
   info["ProcessIDs"] = Json::array();
   try {
     const Json status = container.shim().status(deadline);
-    if (bool_field(status, "running")) info["State"] = "active";
+    if (bool_field(status, "running") && !bool_field(status, "stopped")) info["State"] = "active";
     if (const Json* processes = find_field(status, "processes"))
       for (const Json& process : *processes)
         if (bool_field(process, "running")) info["ProcessIDs"].push_back(string_field(process, "id"));

@@ -71,9 +71,17 @@ UniqueFd Container::start() {
 Json Container::describe() {
   return {{"pid", pid_},
           {"running", processes_.container_running()},
+          {"stopped", stopped_},
           {"attached", !processes_.unattended()},
           {"oom_kills", processes_.oom_watch().kills()},
           {"processes", processes_.describe()}};
+}
+
+void Container::stop(bool kill, std::function<void()> done) {
+  processes_.stop(kill, [this, done = std::move(done)] {
+    stopped_ = true;
+    done();
+  });
 }
 
 void Container::destroy(std::function<void(const std::string* error)> done) {

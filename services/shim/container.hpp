@@ -21,6 +21,8 @@ class Container {
   Events& events() { return events_; }
   Json describe();
 
+  // Stops the processes; from then on it is told as stopped, whatever is run in it later, as guardian does.
+  void stop(bool kill, std::function<void()> done);
   // Stops the processes (TERM, grace, KILL), ends the init, removes the runtime's record. `done` gets an error text or null.
   void destroy(std::function<void(const std::string* error)> done);
 
@@ -36,7 +38,7 @@ class Container {
   ProcessTable processes_;
   pid_t pid_ = -1;
   UniqueFd pidfd_, proc_;  // of the init
-  bool destroying_ = false;
+  bool destroying_ = false, stopped_ = false;
 };
 
 }  // namespace concourse::shim

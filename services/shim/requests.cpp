@@ -97,7 +97,7 @@ void Requests::dispatch(int fd) {
       processes.output(string_field(question, "stream_id"), string_field(question, "stream") == "stderr", client());
       answer.ok();
     } else if (what == wire::kStop) {
-      processes.stop(bool_field(question, "kill"), [answer] { answer.ok(); });
+      container_.stop(bool_field(question, "kill"), [answer] { answer.ok(); });
     } else if (what == wire::kStatus) {
       answer.ok(container_.describe());
     } else if (what == wire::kEvents) {

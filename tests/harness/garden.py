@@ -49,7 +49,7 @@ class GardenClient(Api):
         return Process(self, handle, "POST", f"/containers/{quote(handle)}/processes", body)
 
     def attach(self, handle, process_id):
-        return Process(self, handle, "GET", f"/containers/{quote(handle)}/processes/{quote(process_id)}", None)
+        return Process(self, handle, "GET", f"/containers/{quote(handle)}/processes/{quote(process_id, safe='')}", None)
 
     def output(self, handle, path, *args, **spec):
         """Runs to the end: (exit status, stdout, stderr)."""
@@ -74,7 +74,7 @@ class Process:
             raise StatusError(f"{method} {path}", self.response)
         first = self._message()
         self.id, self.stream_id = first["process_id"], first["stream_id"]
-        base = f"/containers/{quote(handle)}/processes/{quote(self.id)}/attaches/{self.stream_id}"
+        base = f"/containers/{quote(handle)}/processes/{quote(self.id, safe='')}/attaches/{self.stream_id}"
         self.stdout = Output(garden.address, f"{base}/stdout")
         self.stderr = Output(garden.address, f"{base}/stderr")
         self.end = None  # the last message

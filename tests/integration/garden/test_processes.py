@@ -211,3 +211,31 @@ def test_destroy_while_a_client_is_attached_ends_its_streams(api, container):
 def go(api, container, pipe="/go"):
     """Lets a process go on that reads the pipe."""
     assert api.output(container, "sh", "-c", f"echo > {pipe}")[0] == 0
+
+
+@pytest.mark.parametrize("field, value", [("image", {"uri": "raw:///x"}), ("bind_mounts", [{"src_path": "/a", "dst_path": "/b"}]),
+                                          ("limits", {"memory_limits": {"limit_in_bytes": 1 << 30}})])
+def test_side_containers_are_refused_by_name_and_their_empty_fields_are_not(api, container, field, value):
+    with pytest.raises(StatusError, match=f"field '{field}': a process has no"):
+        api.run(container, "true", **{field: value})
+    for empty in ({}, None, [], {"memory_limits": {"limit_in_bytes": 0}, "cpu_limits": {}}):
+        assert api.output(container, "true", **{field: empty})[0] == 0
+
+
+def test_ids_may_be_anything_short_and_are_told_whole(api, container):
+    for process_id in ("a b", "..", ".", "a/b", "/" * 80, "ä"):
+        assert api.output(container, "sh", "-c", "exit 4", id=process_id)[0] == 4
+        assert api.attach(container, process_id).wait() == 4
+    with pytest.raises(StatusError) as refusal:
+        api.attach(container, "not there at all")
+    assert refusal.value.response.json()["ProcessID"] == "not there at all"
+    with pytest.raises(StatusError, match="longer than 80 bytes"):
+        api.run(container, "true", id="x" * 81)
+
+
+def test_a_container_that_was_stopped_says_so(api, container):
+    assert api.info(container)["State"] == "active"
+    api.stop(container)
+    assert api.info(container)["State"] == "stopped"
+    assert api.output(container, "true")[0] == 0  # as with guardian
+    assert api.info(container)["State"] == "stopped"
