@@ -110,6 +110,10 @@ class Exchange::Library : public httplib::Server {
     req.headers.erase("Range");
     req.ranges.clear();
     req.path = "/";
+    // The library's own "100 Continue" has no header.
+    if (options_.continue_header.empty() || req.get_header_value("Expect") != "100-continue") return;
+    req.headers.erase("Expect");
+    (void)stream.write_all({"HTTP/1.1 100 Continue\r\n", options_.continue_header, "\r\n\r\n"});
   }
 
   void dispatch(const httplib::Request& req, httplib::Response& res) {

@@ -45,6 +45,7 @@ struct ServerOptions {
   Duration keep_limit = std::chrono::minutes(2);   // for a connection without a request; the TSA's is idle for 90 s
   Duration idle_limit = std::chrono::minutes(5);   // for one read or write of a body to move
   std::uint64_t linger_limit = 64 << 20;           // bytes that are dropped of what a client sends behind its last answer
+  std::string continue_header = {};                // "Name: value" that "100 Continue" says to a client that waits for it
   std::size_t max_connections = 0;                 // of a listener; 0: a quarter of the descriptors, and 4096 at most
 };
 

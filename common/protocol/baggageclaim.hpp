@@ -29,6 +29,9 @@ inline constexpr std::string_view kP2pUrl = "/p2p-url";
 // Go's client tells "no such file" from "no such volume", both 404, by this text alone.
 inline constexpr std::string_view kNoSuchFile = "no such file or directory";
 
+// The header of our "100 Continue": this server reads files with holes in GNU's PAX format 1.0. The Go server's has no header.
+inline constexpr std::string_view kReadsHoles = "Concourse-Tar: holes";
+
 using Properties = std::map<std::string, std::string>;
 
 // POST /volumes and /volumes-async.

@@ -5,6 +5,7 @@
 #include "common/daemon/daemon.hpp"
 #include "common/daemon/log.hpp"
 #include "common/http/server.hpp"
+#include "common/protocol/baggageclaim.hpp"
 #include "services/baggageclaim/api/creation_routes.hpp"
 #include "services/baggageclaim/api/error_reply.hpp"
 #include "services/baggageclaim/api/routes.hpp"
@@ -25,7 +26,7 @@ void serve(daemon::Context& ctx, const Options& options, Tree& tree) {
   FutureJournal futures(options.standalone ? fs::path() : options.socket.parent_path() / "baggageclaim-futures");
   http::WorkerPool creations(kMaxCreations);
   Service service{volumes, promises, futures, creations, tree.syncer(), disk, options.p2p, options.limits};
-  http::Server server(routes(service), reply_error);
+  http::Server server(routes(service), reply_error, {.continue_header = std::string(protocol::baggageclaim::kReadsHoles)});
   resume_creations(service);
   add_listeners(server, ctx, options);
   add_status(ctx, tree, disk, promises, server);

@@ -69,7 +69,7 @@ class Transfer {
       const std::lock_guard lock(mutex_);
       stream_ = nullptr;
     });
-    stream_out(std::move(source), volume.view, *encoding, stream);
+    stream_out(std::move(source), volume.view, *encoding, stream, stream.holes());
   }
 
   void cancel() {

@@ -14,6 +14,7 @@
 #include "common/base/strings.hpp"
 #include "common/daemon/log_request.hpp"
 #include "common/os/unix_socket.hpp"
+#include "common/protocol/baggageclaim.hpp"
 #include "services/baggageclaim/handle.hpp"
 
 namespace concourse::baggageclaim {
@@ -22,6 +23,7 @@ namespace {
 
 constexpr auto kConnectLimit = std::chrono::seconds(30);
 constexpr auto kIdleLimit = std::chrono::minutes(5);
+constexpr auto kContinueLimit = std::chrono::seconds(2);  // for a peer to say that it takes the stream
 constexpr std::size_t kMaxAnswer = 64 << 10;
 
 UniqueFd connect_to(const PeerUrl& url) {
@@ -86,24 +88,51 @@ PeerStream::PeerStream(const PeerUrl& url, Encoding encoding) : stream_(connect_
   const auto host = url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
   const auto head = "PUT " + url.target + " HTTP/1.1\r\nHost: " + host + ":" + url.port +
                     "\r\nContent-Encoding: " + std::string(name_of(encoding)) + "\r\n" + http::kRequestIdHeader + ": " +
-                    log::request_id_to_send() + "\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+                    log::request_id_to_send() +
+                    "\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n";
   if (!stream_.write_all({head})) throw Error(ErrorKind::unavailable, "the peer hung up");
+  // One that says nothing may wait for the body.
+  if (!stream_.has_buffered() && !os::wait_for(stream_.fd(), POLLIN, Deadline::in(kContinueLimit))) return;
+  const auto answer = read_head();
+  if (!is_interim(answer)) report_answer(answer);
+  holes_ = answer.find("\r\n" + std::string(protocol::baggageclaim::kReadsHoles) + "\r\n") != std::string::npos ? Holes::kept
+                                                                                                                : Holes::zeros;
+}
+
+bool PeerStream::is_interim(std::string_view head) { return head.starts_with("HTTP/1.1 1"); }
+
+// Up to its empty line; what there is if the peer ends before.
+std::string PeerStream::read_head() {
+  std::string head;
+  while (!head.ends_with("\r\n\r\n") && head.size() < kMaxAnswer) {
+    const auto next = stream_.peek();
+    if (next.empty()) break;
+    const auto line = next.substr(0, next.find('\n') + 1);  // all, if there is none
+    head += line.empty() ? next : line;
+    stream_.consume(line.empty() ? next.size() : line.size());
+  }
+  return head;
+}
+
+std::string PeerStream::read_final_head() {
+  auto head = read_head();
+  while (is_interim(head)) head = read_head();
+  return head;
 }
 
 void PeerStream::write(std::string_view bytes) {
-  if (!writer_.write(bytes)) report_answer();
+  if (!writer_.write(bytes)) report_answer(read_final_head());
 }
 
 void PeerStream::finish() {
-  if (!writer_.finish()) report_answer();
+  const bool sent = writer_.finish();
+  const auto answer = read_final_head();
   // 204 and nothing else is a success.
-  if (stream_.peek().starts_with("HTTP/1.1 204")) return;
-  report_answer();
+  if (!sent || !answer.starts_with("HTTP/1.1 204")) report_answer(answer);
 }
 
 // A peer that hangs up in the middle has usually said why before.
-void PeerStream::report_answer() {
-  std::string answer;
+void PeerStream::report_answer(std::string answer) {
   char buffer[4096];
   for (ssize_t n = 0; answer.size() < kMaxAnswer && (n = stream_.read_some(buffer, sizeof buffer)) > 0;)
     answer.append(buffer, static_cast<std::size_t>(n));

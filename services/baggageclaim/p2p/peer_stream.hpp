@@ -10,6 +10,7 @@
 #include "common/http/message.hpp"
 #include "services/baggageclaim/stream/byte_stream.hpp"
 #include "services/baggageclaim/stream/encoding.hpp"
+#include "services/baggageclaim/stream/tar_create.hpp"
 
 namespace concourse::baggageclaim {
 
@@ -25,8 +26,11 @@ PeerUrl parse_peer_url(const std::string& url);
 
 class PeerStream : public ByteSink {
  public:
-  // Connects and sends the request's head; no proxies, no redirects. Throws Error(unavailable).
+  // Connects, sends the request's head and waits a moment for the peer to ask for the body; no proxies, no redirects. Throws
+  // Error(unavailable), with the peer's words if it has refused already.
   PeerStream(const PeerUrl& url, Encoding encoding);
+  // Kept, if the peer has said that it reads them.
+  Holes holes() const { return holes_; }
 
   void write(std::string_view bytes) override;
   // Ends the body and reads the answer. Throws Error with the peer's words unless it is 204.
@@ -35,10 +39,14 @@ class PeerStream : public ByteSink {
   void cancel();
 
  private:
-  [[noreturn]] void report_answer();
+  static bool is_interim(std::string_view head);
+  std::string read_head();
+  std::string read_final_head();
+  [[noreturn]] void report_answer(std::string answer);
 
   http::FdStream stream_;
   http::ChunkWriter writer_;
+  Holes holes_ = Holes::zeros;
 };
 
 }  // namespace concourse::baggageclaim

@@ -1,5 +1,6 @@
 """Volumes that go straight from one worker to another, and the address by which they find each other."""
 
+import os
 import socket
 import threading
 from urllib.parse import urlencode
@@ -83,6 +84,53 @@ def test_a_peer_that_answers_nonsense_or_nothing(pair):
             answer = stream_out_to(source.api, "v", f"http://127.0.0.1:{listener.getsockname()[1]}/volumes/w/stream-in", encoding="raw")
             thread.join()
         assert answer.body.decode().strip().startswith("failed to stream p2p out from volume: "), reply
+
+
+@pytest.mark.parametrize("interim", [b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\nConcourse-Tar: holes\r\n\r\n"])
+def test_holes_go_as_such_to_a_peer_that_says_it_reads_them(pair, interim):
+    source, _, _ = pair
+    source.api.create("empty", "v")
+    (source.data("v") / "hole").touch()
+    os.truncate(source.data("v") / "hole", 64 << 20)
+    received = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                head = b""
+                while not head.endswith(b"\r\n\r\n"):
+                    head += connection.recv(1)
+                assert b"\r\nExpect: 100-continue\r\n" in head
+                connection.sendall(interim)
+                size, end = 0, b""
+                while not end.endswith(b"0\r\n\r\n"):
+                    piece = connection.recv(1 << 20)
+                    size, end = size + len(piece), (end + piece)[-5:]
+                received.append(size)
+                connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        answer = stream_out_to(source.api, "v", f"http://127.0.0.1:{listener.getsockname()[1]}/volumes/w/stream-in", encoding="raw")
+        thread.join()
+    assert answer.body.decode().strip() == "ok"
+    assert (received[0] < 1 << 20) == (b"holes" in interim)
+
+
+def test_a_file_of_16_tib_that_is_one_hole_goes_to_a_peer_of_ours_at_once(pair):
+    source, target, port = pair
+    source.api.create("empty", "v")
+    target.api.create("empty", "w")
+    size = (16 << 40) - (1 << 20)  # what ext4 takes
+    with open(source.data("v") / "hole", "wb") as file:
+        file.truncate(size)
+        os.pwrite(file.fileno(), b"data", size // 2)
+    answer = stream_out_to(source.api, "v", f"http://127.0.0.1:{port}/volumes/w/stream-in", encoding="raw")
+    assert answer.body.decode().strip() == "ok"
+    copy = target.data("w") / "hole"
+    assert copy.stat().st_size == size and copy.stat().st_blocks * 512 < 1 << 20
+    with open(copy, "rb") as file:
+        assert os.pread(file.fileno(), 6, size // 2 - 1) == b"\0data\0"
 
 
 def test_a_transfer_whose_client_has_gone_is_cancelled(pair):
