@@ -79,7 +79,10 @@ void destroy_volumes(Service& service, http::Request& request, http::Reply& repl
     }
   };
   std::vector<std::thread> helpers;
-  for (std::size_t i = 1; i < std::min(kMaxDestroying, handles.size()); ++i) helpers.emplace_back(log::in_this_request(work));
+  try {
+    for (std::size_t i = 1; i < std::min(kMaxDestroying, handles.size()); ++i) helpers.emplace_back(log::in_this_request(work));
+  } catch (const std::exception&) {  // no more threads to be had: those that are there do it
+  }
   work();
   for (auto& helper : helpers) helper.join();
   if (failed > 0)

@@ -31,7 +31,10 @@ class Walk {
     if (fstatat(root_, "", &top.status, AT_EMPTY_PATH) != 0) throw SysError("stat a tree's root");
     if (!visit_(top)) return;
     std::vector<std::thread> helpers;
-    for (unsigned i = 1; i < threads; ++i) helpers.emplace_back([this] { work(); });
+    try {
+      for (unsigned i = 1; i < threads; ++i) helpers.emplace_back([this] { work(); });
+    } catch (const std::exception&) {  // no more threads to be had: those that are there do it
+    }
     work();
     for (auto& helper : helpers) helper.join();
     if (failure_) std::rethrow_exception(failure_);

@@ -74,7 +74,10 @@ void ReadAhead::begin(int directory) {
   next_ = kLead;
   ++batches_;
   changed_.notify_all();
-  while (threads_.size() < thread_count()) threads_.emplace_back([this] { work(); });
+  try {
+    while (threads_.size() < thread_count()) threads_.emplace_back([this] { work(); });
+  } catch (const std::exception&) {  // no more threads to be had: the archiver reads what nobody has read for it
+  }
 }
 
 // Nobody may look at the files or use the directory's descriptor afterwards.
