@@ -53,6 +53,7 @@ inline constexpr const char* kOther = "other";
 // Descriptors of a shim at its start.
 inline constexpr int kListenerFd = 3;  // shim.sock
 inline constexpr int kReportFd = 4;    // one frame: {"ok":true,"pid":N} with the container's network namespace, or a refusal
+inline constexpr int kRuntimeFd = 5;  // the OCI runtime's sealed copy, to be executed instead of Config::oci_runtime; may be absent
 
 // <container dir>/shim.json: what the shim is told at its start.
 struct Config {

@@ -137,7 +137,7 @@ void ContainerStore::build(Container& container, Deadline deadline) {
                      dump_json(protocol::shim::to_json(runtime_.shim_config(spec, options_.request_timeout))), 0600);
   });
   step("disk limit", [&] { hold_disk_limit(spec, deadline); });
-  const auto started = step("start", [&] { return container.shim().start(runtime_.shim, deadline); });
+  const auto started = step("start", [&] { return container.shim().start(runtime_.shim, runtime_.sealed_fd(), deadline); });
   step("network", [&] {
     network_.connect(container.network(), started.network.get());
     for (const auto& mapping : spec.netin) container.add_port(network_.map_port(container.address(), mapping));

@@ -47,7 +47,7 @@ void probe(const Options& options, const Runtime& runtime) {
   os::replace_file(bundle_path(dir), dump_json(oci_spec(spec, runtime.machine, etc_path(dir))));
   os::replace_file(protocol::shim::config_path(dir), dump_json(protocol::shim::to_json(runtime.shim_config(spec, kLimit))));
   const ShimClient shim(dir);
-  shim.start(runtime.shim, Deadline::in(kLimit));
+  shim.start(runtime.shim, runtime.sealed_fd(), Deadline::in(kLimit));
   shim.destroy(Deadline::in(kLimit));
 }
 

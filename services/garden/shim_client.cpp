@@ -66,17 +66,20 @@ void reap_shims() {
   std::erase_if(shims, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
 }
 
-Started ShimClient::start(const std::string& shim, Deadline deadline) const {
+Started ShimClient::start(const std::string& shim, int sealed_runtime, Deadline deadline) const {
   const auto listener = os::listen_unix(wire::socket_path(dir_));
   auto [ours, theirs] = os::socket_pair(SOCK_STREAM);
   // A file, not our own stdout: who reads that to its end must not wait for containers.
   const auto log = os::open_file(dir_ / "shim.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
-  auto child = os::Child::spawn(
-      {.argv = {shim, dir_.string()},
-       .env = std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-       .fds = {{log.get(), 1}, {log.get(), 2}, {listener.get(), wire::kListenerFd}, {theirs.get(), wire::kReportFd}},
-       .new_session = true,
-       .working_dir = "/"});
+  std::vector<std::pair<int, int>> fds = {
+      {log.get(), 1}, {log.get(), 2}, {listener.get(), wire::kListenerFd}, {theirs.get(), wire::kReportFd}};
+  if (sealed_runtime >= 0) fds.emplace_back(sealed_runtime, wire::kRuntimeFd);
+  auto child =
+      os::Child::spawn({.argv = {shim, dir_.string()},
+                        .env = std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+                        .fds = fds,
+                        .new_session = true,
+                        .working_dir = "/"});
   ScopeExit give_up([&] { child.signal(SIGKILL); });  // and its owner reaps it
   theirs.reset();
   os::replace_file(pid_file(dir_), std::to_string(child.pid()), 0600);

@@ -22,7 +22,8 @@ class ShimClient {
 
   // Starts the program `shim` for the container directory, whose shim.json and bundle are in place, and waits until the
   // container's init runs. Throws Error with the reason; then no process is left.
-  Started start(const std::string& shim, Deadline deadline) const;
+  // `sealed_runtime`: a descriptor for it to execute as OCI runtime, or -1.
+  Started start(const std::string& shim, int sealed_runtime, Deadline deadline) const;
 
   // Hands the client's connection over. Typed errors (errors.hpp) for what the shim refuses; nothing has been written to the
   // connection then.

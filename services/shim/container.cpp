@@ -35,11 +35,11 @@ Container::Container(EventLoop& loop, std::filesystem::path dir)
       runtime_(config_, dir_),
       processes_(loop, dir_, config_, events_) {}
 
-UniqueFd Container::start() {
+UniqueFd Container::start(const UniqueFd& sealed_runtime) {
   const auto deadline = Deadline::in(std::chrono::milliseconds(config_.create_limit_ms));
   auto [ours, theirs] = os::socket_pair(SOCK_SEQPACKET);
   try {
-    pid_ = runtime_.run(theirs, deadline);
+    pid_ = runtime_.run(theirs, sealed_runtime, deadline);
     theirs.reset();
     // Nobody else can have its number yet: it is ours to reap, and that is done from the loop.
     pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));

@@ -14,7 +14,7 @@ class Container {
   Container(EventLoop& loop, std::filesystem::path dir);
 
   // Runs the OCI runtime and waits for the init. Returns the container's network namespace.
-  UniqueFd start();
+  UniqueFd start(const UniqueFd& sealed_runtime);
   // The /proc directory of the init, borrowed: it stays that process's, whatever becomes of its number.
   const UniqueFd& init_proc() const { return proc_; }
   ProcessTable& processes() { return processes_; }

@@ -1,11 +1,12 @@
 // concourse-shim DIR: owns the container whose state is in DIR, from its start to its destruction.
 //
 // One thread, because it forks: namespaces and clone live in the OCI runtime that it starts, and in the init inside. Garden
-// starts it in a session of its own with two descriptors (common/protocol/shim.hpp) and may die and come back at any time;
+// starts it in a session of its own with a few descriptors (common/protocol/shim.hpp) and may die and come back at any time;
 // the container, its processes and the streams to their clients stay with the shim.
 //
 // Signals: CHLD reaps (the shim is the subreaper of its container); TERM, INT and HUP are ignored, so that stopping a worker
 // never stops its containers; KILL ends the container, because the init ends with its shim.
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -27,6 +28,7 @@ constexpr auto kFarewell = std::chrono::seconds(10);  // for clients to read the
 
 int serve(const char* dir) {
   UniqueFd listener(protocol::shim::kListenerFd), report(protocol::shim::kReportFd);
+  UniqueFd runtime(::fcntl(protocol::shim::kRuntimeFd, F_GET_SEALS) > 0 ? protocol::shim::kRuntimeFd : -1);
   EventLoop loop;
   loop.on_signal(SIGCHLD, "reap", [] {
     while (waitpid(-1, nullptr, WNOHANG) > 0) {
@@ -34,7 +36,8 @@ int serve(const char* dir) {
   });
   const auto container = std::make_unique<shim::Container>(loop, dir);
   try {
-    const auto network = container->start();
+    const auto network = container->start(runtime);
+    runtime.reset();
     auto answer = container->describe();
     answer["ok"] = true;
     os::send_frame(report.get(), dump_json(answer), {network.get()}, Deadline::in(kReportLimit));

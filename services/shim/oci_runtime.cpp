@@ -52,18 +52,25 @@ std::vector<std::string> OciRuntime::command(std::initializer_list<std::string> 
   return argv;
 }
 
-pid_t OciRuntime::run(const UniqueFd& init_socket, Deadline deadline) const {
+pid_t OciRuntime::run(const UniqueFd& init_socket, const UniqueFd& sealed, Deadline deadline) const {
   // The container's init inherits these for its whole life. Pipes, because runtimes give stdio to the container's root: that
   // must be neither the host's /dev/null nor a file that could be filled. Nobody reads ours to the end.
   const Pipe words;
   Pipe input;
   input.write_end.reset();
   join_session_keyring(/*writable=*/config_.owner == 0);
+  auto argv = command({"run", "--detach", "--no-new-keyring", "--bundle", dir_.string(), "--preserve-fds", "1", "--pid-file",
+                       protocol::shim::pid_path(dir_).string(), config_.handle});
+  std::vector<std::pair<int, int>> fds = {
+      {input.read_end.get(), 0}, {words.write_end.get(), 1}, {words.write_end.get(), 2}, {init_socket.get(), 3}};
+  if (sealed) {  // the runtime closes it in the container, as everything behind the one to be preserved
+    fds.emplace_back(sealed.get(), 4);
+    argv[0] = "/proc/self/fd/4";
+  }
   auto child = os::Child::spawn(
-      {.argv = command({"run", "--detach", "--no-new-keyring", "--bundle", dir_.string(), "--preserve-fds", "1", "--pid-file",
-                        protocol::shim::pid_path(dir_).string(), config_.handle}),
+      {.argv = argv,
        .env = std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "XDG_RUNTIME_DIR=/run"},
-       .fds = {{input.read_end.get(), 0}, {words.write_end.get(), 1}, {words.write_end.get(), 2}, {init_socket.get(), 3}},
+       .fds = fds,
        .working_dir = {}});
   const auto status = child.wait(deadline);
   if (!status) throw Error(ErrorKind::timeout, "'" + config_.oci_runtime + " run' took too long; killed");

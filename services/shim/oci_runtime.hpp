@@ -14,8 +14,8 @@ class OciRuntime {
   OciRuntime(const protocol::shim::Config& config, std::filesystem::path dir) : config_(config), dir_(std::move(dir)) {}
 
   // Creates and starts the container of the bundle in the container directory; `init_socket` becomes descriptor 3 of its pid 1.
-  // Throws Error with the runtime's own words.
-  pid_t run(const UniqueFd& init_socket, Deadline deadline) const;
+  // `sealed`: the program, if it isn't to be taken from its path. Throws Error with the runtime's own words.
+  pid_t run(const UniqueFd& init_socket, const UniqueFd& sealed, Deadline deadline) const;
 
   // Removes what the runtime keeps of it, killing what runs. A container that isn't there is fine.
   void remove(Deadline deadline) const;
