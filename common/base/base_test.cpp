@@ -21,7 +21,8 @@ TEST_CASE("strings: whole numbers only") {
 
 TEST_CASE("strings: plain names are safe path segments") {
   CHECK(is_plain_name("6f0c0f1e-3a1f-4d0b-5d0b-0c8a6b0c8f11"));
-  for (const char* bad : {"", ".", "..", ".x", "a/b", "a b", "a\n", "\xc3\xbc"}) CHECK_FALSE(is_plain_name(bad));
+  for (const char* bad : {"", ".", "..", ".x", "-", "-rf", "--root", "a/b", "a b", "a\n", "\xc3\xbc"})
+    CHECK_FALSE(is_plain_name(bad));
   CHECK_FALSE(is_plain_name(std::string(129, 'a')));
 }
 

@@ -142,7 +142,7 @@ std::string random_hex(std::size_t bytes) {
 bool is_name_character(char c) { return is_word(c) || c == '.'; }
 
 bool is_plain_name(std::string_view text, std::size_t max) {
-  if (text.empty() || text.size() > max || !is_word(text[0])) return false;
+  if (text.empty() || text.size() > max || !is_word(text[0]) || text[0] == '-') return false;
   return std::all_of(text.begin(), text.end(), is_name_character);
 }
 

@@ -40,7 +40,8 @@ std::string short_time(std::int64_t seconds);
 
 // [A-Za-z0-9._-]
 bool is_name_character(char c);
-// True if `text` is `[A-Za-z0-9_-][A-Za-z0-9._-]*`, at most `max` bytes: safe as one path segment and as a container id.
+// True if `text` is `[A-Za-z0-9_][A-Za-z0-9._-]*`, at most `max` bytes: safe as one path segment, as a container id, and as a word
+// of a command line, where it can't be an option.
 bool is_plain_name(std::string_view text, std::size_t max = 128);
 
 }  // namespace concourse

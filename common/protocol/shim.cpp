@@ -4,6 +4,24 @@
 
 namespace concourse::protocol::shim {
 
+namespace {
+
+Json to_json(const std::vector<Mount>& mounts) {
+  Json list = Json::array();
+  for (const auto& m : mounts) list.push_back({{"destination", m.destination}, {"writable", m.writable}, {"detached", m.detached}});
+  return list;
+}
+
+std::vector<Mount> mounts_from_json(const Json& json) {
+  std::vector<Mount> mounts;
+  if (const Json* list = find_field(json, "mounts"))
+    for (const Json& m : *list)
+      mounts.push_back({string_field(m, "destination"), bool_field(m, "writable"), bool_field(m, "detached")});
+  return mounts;
+}
+
+}  // namespace
+
 Json to_json(const Config& c) {
   return {{"version", c.version},
           {"handle", c.handle},
@@ -15,7 +33,8 @@ Json to_json(const Config& c) {
           {"create_limit_ms", c.create_limit_ms},
           {"cgroup", c.cgroup},
           {"unified_cgroups", c.unified_cgroups},
-          {"memory_limit", c.memory_limit}};
+          {"memory_limit", c.memory_limit},
+          {"mounts", to_json(c.mounts)}};
 }
 
 Config config_from_json(const Json& json) {
@@ -34,6 +53,7 @@ Config config_from_json(const Json& json) {
   c.cgroup = string_field(json, "cgroup");
   c.unified_cgroups = bool_field(json, "unified_cgroups");
   c.memory_limit = uint_field(json, "memory_limit");
+  c.mounts = mounts_from_json(json);
   return c;
 }
 

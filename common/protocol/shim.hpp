@@ -26,6 +26,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "common/base/json.hpp"
 
@@ -54,6 +55,15 @@ inline constexpr const char* kOther = "other";
 inline constexpr int kListenerFd = 3;  // shim.sock
 inline constexpr int kReportFd = 4;    // one frame: {"ok":true,"pid":N} with the container's network namespace, or a refusal
 inline constexpr int kRuntimeFd = 5;  // the OCI runtime's sealed copy, to be executed instead of Config::oci_runtime; may be absent
+// From here on, for the mounts that the OCI runtime finds: a detached tmpfs, which the shim attaches at mounts_path(), then two
+// descriptors for each Mount, in order: what is mounted, and the place. None if there are no mounts.
+inline constexpr int kMountsFd = 6;
+
+struct Mount {
+  std::string destination;  // in the container; for messages
+  bool writable = false;
+  bool detached = false;  // a copy of a mount that is attached nowhere yet; else a file of the tmpfs
+};
 
 // <container dir>/shim.json: what the shim is told at its start.
 struct Config {
@@ -68,6 +78,7 @@ struct Config {
   std::string cgroup;                          // its path from the root of each hierarchy
   bool unified_cgroups = false;
   std::uint64_t memory_limit = 0;  // bytes; 0: none
+  std::vector<Mount> mounts;
 };
 Json to_json(const Config& config);
 Config config_from_json(const Json& json);
@@ -75,6 +86,8 @@ Config config_from_json(const Json& json);
 // Files of a container directory that both sides know.
 inline std::filesystem::path socket_path(const std::filesystem::path& dir) { return dir / "shim.sock"; }
 inline std::filesystem::path config_path(const std::filesystem::path& dir) { return dir / "shim.json"; }
+inline std::filesystem::path mounts_path(const std::filesystem::path& dir) { return dir / "mounts"; }  // the runtime's alone
+inline constexpr const char* kRootName = "rootfs";                                                     // in there
 inline std::filesystem::path pid_path(const std::filesystem::path& dir) { return dir / "init.pid"; }
 inline std::filesystem::path exits_path(const std::filesystem::path& dir) { return dir / "exits"; }  // one file a process
 

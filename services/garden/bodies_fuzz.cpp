@@ -38,7 +38,7 @@ void container_spec(const Json& json) {
   fuzz_check(spec.handle.find('/') == std::string::npos && !spec.handle.starts_with('.'), "a handle is a plain name");
   const auto record = dump_json(to_json(spec));
   fuzz_check(dump_json(to_json(parse_container_spec(parse_json(record)))) == record, "a record is read as it was written");
-  const auto oci = oci_spec(spec, machine(), "/etc-dir");
+  const auto oci = oci_spec(spec, machine(), "/c/h");
   fuzz_check(oci["hostname"].get<std::string>().size() <= 63, "the kernel takes the host name");
   fuzz_check(Json::accept(dump_json(oci)), "the bundle is JSON");
 }

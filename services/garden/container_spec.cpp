@@ -2,7 +2,7 @@
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
-#include "services/garden/rootfs.hpp"
+#include "services/garden/mounts/mount_points.hpp"
 
 namespace concourse::garden {
 
@@ -83,7 +83,7 @@ ContainerSpec parse_container_spec(const Json& json) {
   spec.handle = string_field(json, "handle");
   if (spec.handle.empty()) spec.handle = make_uuid();
   if (!is_plain_name(spec.handle, kMaxHandle))
-    throw bad("handle '" + spec.handle + "' must be at most 76 letters, digits, '-', '_' and '.', and not begin with '.'");
+    throw bad("handle '" + spec.handle + "' must be at most 76 letters, digits, '-', '_' and '.', and not begin with '.' or '-'");
   spec.grace_time_ns = int_field(json, "grace_time");
   auto rootfs = string_field(json, "rootfs");
   const auto image = string_field(object_field(json, "image"), "uri");

@@ -1,7 +1,5 @@
 #include "services/garden/container_store.hpp"
 
-#include <sys/stat.h>
-
 #include <future>
 
 #include "common/base/scope_exit.hpp"
@@ -13,9 +11,8 @@
 #include "services/garden/cgroup_move.hpp"
 #include "services/garden/disk/disk_limit.hpp"
 #include "services/garden/errors.hpp"
-#include "services/garden/etc_directory.hpp"
+#include "services/garden/mounts/container_mounts.hpp"
 #include "services/garden/paths.hpp"
-#include "services/garden/rootfs.hpp"
 
 namespace concourse::garden {
 
@@ -50,11 +47,6 @@ std::int64_t milliseconds_since(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
 }
 
-void check_directory(const std::string& path, const char* what) {
-  struct stat st {};
-  if (::stat(path.c_str(), &st) != 0) throw SysError(std::string(what) + " '" + path + "'");
-}
-
 }  // namespace
 
 ContainerStore::ContainerStore(const Options& options, const Runtime& runtime, Network& network, ShimEvents& events)
@@ -76,11 +68,9 @@ void ContainerStore::release(const std::string& handle) {
 std::string ContainerStore::create(ContainerSpec spec) {
   const auto start = Clock::now();
   auto handle = spec.handle;
-  check_directory(spec.rootfs, "rootfs");
-  for (const auto& mount : spec.bind_mounts) check_directory(mount.source, "bind mount source");
-  check_rootfs(spec);
   reserve(handle);
   ScopeExit forget([&] { release(handle); });
+  ContainerMounts mounts(options_.paths, spec, owner_of(spec, runtime_.machine));
   std::future<void> move;
   if (runtime_.own_cgroup_procs) move = begin_cgroup_move(*runtime_.own_cgroup_procs);
 
@@ -90,15 +80,16 @@ std::string ContainerStore::create(ContainerSpec spec) {
   std::shared_ptr<Container> container;
   try {
     step("record", [&] {
-      os::make_directories(dir, 0711);  // the container's root must be able to reach etc/
+      os::make_directories(dir, 0711);  // the container's root must be able to reach mounts/
+      os::make_directories(protocol::shim::mounts_path(dir));
       container = Container::create(dir, std::move(spec), network);
     });
-    build(*container, deadline);
+    build(*container, mounts, deadline);
     step("record", [&] { os::replace_file(created_path(dir), ""); });
   } catch (const std::exception& e) {
     undo_step(handle, "remains", [&] { remove_remains(handle); });
     if (container != nullptr) {
-      undo_step(handle, "disk limit", [&] { lift_disk_limit(container->spec()); });
+      undo_step(handle, "disk limit", [&] { lift_disk_limit(options_.paths, container->spec()); });
       network = container->network();
     }
     undo_step(handle, "network", [&] {
@@ -120,24 +111,22 @@ std::string ContainerStore::create(ContainerSpec spec) {
   return handle;
 }
 
-void ContainerStore::build(Container& container, Deadline deadline) {
+void ContainerStore::build(Container& container, ContainerMounts& mounts, Deadline deadline) {
   const auto& spec = container.spec();
-  const auto etc = etc_path(container.dir());
+  const auto& dir = container.dir();
   step("files", [&] {
-    make_etc_directory(etc);
-    os::replace_file(etc / "hosts", hosts_text(hostname_of(spec.handle), container.addresses(), options_.etc));
-    os::replace_file(etc / "hostname", hostname_of(spec.handle) + "\n");
-    os::replace_file(etc / "resolv.conf", resolv_conf_text(spec.hermetic, options_.etc));
-    if (!is_fully_privileged(spec, runtime_.machine))
-      for (const char* file : {"hosts", "hostname", "resolv.conf"})
-        if (::chown((etc / file).c_str(), runtime_.machine.highest_uid, runtime_.machine.highest_gid) != 0)
-          throw SysError("give '" + (etc / file).string() + "' away");
-    os::replace_file(bundle_path(container.dir()), dump_json(oci_spec(spec, runtime_.machine, etc)), 0600);
-    os::replace_file(protocol::shim::config_path(container.dir()),
-                     dump_json(protocol::shim::to_json(runtime_.shim_config(spec, options_.request_timeout))), 0600);
+    mounts.add_file("hosts", hosts_text(hostname_of(spec.handle), container.addresses(), options_.etc));
+    mounts.add_file("hostname", hostname_of(spec.handle) + "\n");
+    mounts.add_file("resolv.conf", resolv_conf_text(spec.hermetic, options_.etc));
+    const auto bundle = oci_spec(spec, runtime_.machine, dir, mounts.runtime_mounts(dir));
+    os::replace_file(bundle_path(dir), dump_json(bundle), 0600);
+    auto config = runtime_.shim_config(spec, options_.request_timeout);
+    config.mounts = mounts.list();
+    os::replace_file(protocol::shim::config_path(dir), dump_json(protocol::shim::to_json(config)), 0600);
   });
-  step("disk limit", [&] { hold_disk_limit(spec, deadline); });
-  const auto started = step("start", [&] { return container.shim().start(runtime_.shim, runtime_.sealed_fd(), deadline); });
+  step("disk limit", [&] { hold_disk_limit(spec, mounts.volume(), deadline); });
+  const auto started =
+      step("start", [&] { return container.shim().start(runtime_.shim, runtime_.sealed_fd(), mounts.descriptors(), deadline); });
   step("network", [&] {
     network_.connect(container.network(), started.network.get());
     for (const auto& mapping : spec.netin) container.add_port(network_.map_port(container.address(), mapping));
@@ -151,7 +140,7 @@ void ContainerStore::destroy(const std::string& handle) {
   ScopeExit give_up([&] { container->life().end_failed(); });
   count_oom_kills(*container);  // what its cgroup tells is gone with it
   tear_down(*container, Deadline::in(options_.request_timeout));
-  lift_disk_limit(container->spec());
+  lift_disk_limit(options_.paths, container->spec());
   network_.give_back(container->network());
   events_.forget(handle);
   give_up.dismiss();  // from now on it isn't there

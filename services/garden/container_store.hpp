@@ -55,7 +55,7 @@ class ContainerStore {
  private:
   void reserve(const std::string& handle);
   void release(const std::string& handle);
-  void build(Container& container, Deadline deadline);
+  void build(Container& container, ContainerMounts& mounts, Deadline deadline);
   void count_oom_kills(Container& container);
   void tear_down(const Container& container, Deadline deadline);
   void forget_earlier_boot();

@@ -9,9 +9,9 @@
 //       properties.json        replaced whole at each change
 //       created                there once the container is complete: only then is it listed
 //       config.json            the OCI bundle's
-//       shim.json shim.sock init.pid exits/       common/protocol/shim.hpp
+//       shim.json shim.sock init.pid exits/ mounts/       common/protocol/shim.hpp
 //       shim.pid shim.log        the shim's pid, and what it had to say
-//       etc/{hosts,hostname,resolv.conf}                          a tmpfs of 1 MiB, its files mounted into the container
+//       etc/                     of earlier versions: a tmpfs that is mounted there
 //   <work-dir>/garden/
 //     probe-rootfs/            empty root of the container that a start makes to see whether it can
 //     init/<content's hash>    concourse-init as it was when containers were made with it
@@ -37,6 +37,7 @@ struct Paths {
   std::filesystem::path container(const std::string& handle) const { return containers() / handle; }
   std::filesystem::path probe_rootfs() const { return work_dir / "garden" / "probe-rootfs"; }
   std::filesystem::path inits() const { return work_dir / "garden" / "init"; }
+  std::filesystem::path live_volumes() const { return work_dir / "volumes" / "live"; }  // BaggageClaim's
 };
 
 // Inside a container directory.

@@ -32,22 +32,24 @@ void probe(const Options& options, const Runtime& runtime) {
   spec.handle = "probe-" + random_hex(4);
   spec.rootfs = options.paths.probe_rootfs().string();
   os::make_directories(spec.rootfs);
-  if (::chown(spec.rootfs.c_str(), runtime.machine.highest_uid, runtime.machine.highest_gid) != 0)
-    throw SysError("give '" + spec.rootfs + "' away");
+  const auto owner = owner_of(spec, runtime.machine);
+  if (::chown(spec.rootfs.c_str(), owner.uid, owner.gid) != 0) throw SysError("give '" + spec.rootfs + "' away");
   // Not among the containers: a Garden that is killed here must not find it again.
   const auto dir = options.paths.root() / spec.handle;
-  os::make_directories(etc_path(dir));
+  os::make_directories(protocol::shim::mounts_path(dir));
   ScopeExit clean([&] {
     ShimClient(dir).kill(Deadline::in(kLimit));
     runtime.remove(spec.handle, Deadline::in(kLimit));
     runtime.remove_cgroup_parents();
     os::remove_tree(dir);
   });
-  for (const char* file : {"hosts", "hostname", "resolv.conf"}) os::replace_file(etc_path(dir) / file, "");
-  os::replace_file(bundle_path(dir), dump_json(oci_spec(spec, runtime.machine, etc_path(dir))));
-  os::replace_file(protocol::shim::config_path(dir), dump_json(protocol::shim::to_json(runtime.shim_config(spec, kLimit))));
+  const ContainerMounts mounts(options.paths, spec, owner);
+  os::replace_file(bundle_path(dir), dump_json(oci_spec(spec, runtime.machine, dir, mounts.runtime_mounts(dir))));
+  auto config = runtime.shim_config(spec, kLimit);
+  config.mounts = mounts.list();
+  os::replace_file(protocol::shim::config_path(dir), dump_json(protocol::shim::to_json(config)));
   const ShimClient shim(dir);
-  shim.start(runtime.shim, runtime.sealed_fd(), Deadline::in(kLimit));
+  shim.start(runtime.shim, runtime.sealed_fd(), mounts.descriptors(), Deadline::in(kLimit));
   shim.destroy(Deadline::in(kLimit));
 }
 

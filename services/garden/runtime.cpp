@@ -114,7 +114,7 @@ protocol::shim::Config Runtime::shim_config(const ContainerSpec& spec, Duration 
   config.oci_runtime = program;
   config.oci_runtime_flags = flags;
   config.oci_state = state_dir / spec.handle;
-  config.owner = is_fully_privileged(spec, machine) ? 0 : machine.highest_uid;
+  config.owner = owner_of(spec, machine).uid;
   config.environment = spec.env;
   config.cgroup = machine.cgroup_parent + "/" + spec.handle;
   config.unified_cgroups = machine.unified_cgroups;
@@ -130,7 +130,7 @@ os::Cgroup Runtime::cgroup(const std::string& handle) const {
 void Runtime::remove(const std::string& handle, Deadline deadline) const {
   std::vector<std::string> argv = {program};
   argv.insert(argv.end(), flags.begin(), flags.end());
-  argv.insert(argv.end(), {"delete", "--force", handle});
+  argv.insert(argv.end(), {"delete", "--force", "--", handle});
   const auto result = os::run_program(argv, deadline);
   if (result.status.code != 0) log::debug("OCI runtime delete", {{"handle", handle}, {"output", trim(result.output)}});
   cgroup(handle).remove(deadline);

@@ -66,7 +66,7 @@ void reap_shims() {
   std::erase_if(shims, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
 }
 
-Started ShimClient::start(const std::string& shim, int sealed_runtime, Deadline deadline) const {
+Started ShimClient::start(const std::string& shim, int sealed_runtime, const std::vector<int>& mounts, Deadline deadline) const {
   const auto listener = os::listen_unix(wire::socket_path(dir_));
   auto [ours, theirs] = os::socket_pair(SOCK_STREAM);
   // A file, not our own stdout: who reads that to its end must not wait for containers.
@@ -74,6 +74,7 @@ Started ShimClient::start(const std::string& shim, int sealed_runtime, Deadline 
   std::vector<std::pair<int, int>> fds = {
       {log.get(), 1}, {log.get(), 2}, {listener.get(), wire::kListenerFd}, {theirs.get(), wire::kReportFd}};
   if (sealed_runtime >= 0) fds.emplace_back(sealed_runtime, wire::kRuntimeFd);
+  for (int number = wire::kMountsFd; const int fd : mounts) fds.emplace_back(fd, number++);
   auto child =
       os::Child::spawn({.argv = {shim, dir_.string()},
                         .env = std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "common/base/deadline.hpp"
 #include "common/base/json.hpp"
@@ -21,9 +22,9 @@ class ShimClient {
   explicit ShimClient(std::filesystem::path container_dir) : dir_(std::move(container_dir)) {}
 
   // Starts the program `shim` for the container directory, whose shim.json and bundle are in place, and waits until the
-  // container's init runs. Throws Error with the reason; then no process is left.
-  // `sealed_runtime`: a descriptor for it to execute as OCI runtime, or -1.
-  Started start(const std::string& shim, int sealed_runtime, Deadline deadline) const;
+  // container's init runs. `sealed_runtime`: a descriptor for it to execute as OCI runtime, or -1. `mounts`: those for what
+  // shim.json says of mounts. Throws Error with the reason; then no process is left.
+  Started start(const std::string& shim, int sealed_runtime, const std::vector<int>& mounts, Deadline deadline) const;
 
   // Hands the client's connection over. Typed errors (errors.hpp) for what the shim refuses; nothing has been written to the
   // connection then.

@@ -18,6 +18,7 @@
 #include <cstring>
 
 #include "common/os/container_user.hpp"
+#include "common/os/user_directory.hpp"
 #include "common/protocol/init_spec.hpp"
 #include "services/init/program.hpp"
 
@@ -130,19 +131,10 @@ class Child {
       return;
     }
     if (*dir != '/') die(Failure::other, "working directory '%s' is not an absolute path", dir);
-    if (::chdir(dir) != 0 && errno == ENOENT) {
-      char part[4096];
-      const std::size_t size = std::strlen(dir);
-      if (size >= sizeof part) die(Failure::other, "the working directory's name is too long");
-      for (std::size_t i = 1; i <= size; ++i) {
-        if (dir[i] != '/' && dir[i] != '\0') continue;
-        std::memcpy(part, dir, i);
-        part[i] = '\0';
-        if (::mkdir(part, 0755) == 0) (void)!::lchown(part, user.uid, user.gid);
-      }
-    }
+    int error = ::chdir(dir) == 0 ? 0 : errno;
+    if (error == ENOENT) error = os::enter_user_directory(dir, user.uid, user.gid);
+    if (error != 0) die(Failure::other, "working directory '%s': %s", dir, std::strerror(error));
     char here[4096];
-    if (::chdir(dir) != 0) die(Failure::other, "working directory '%s': %s", dir, std::strerror(errno));
     // A path through a leaked descriptor would lead outside the root: then the kernel gives no absolute name.
     if (::syscall(SYS_getcwd, here, sizeof here) <= 0 || here[0] != '/')
       die(Failure::other, "working directory '%s' is outside the root", dir);

@@ -18,6 +18,7 @@
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
 #include "common/base/unique_fd.hpp"
+#include "common/os/user_directory.hpp"
 
 namespace concourse::nstar {
 
@@ -112,13 +113,9 @@ void become(const os::User& user) {
 }
 
 void make_and_enter(const std::string& path, const os::User& user) {
-  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
-    const auto part = path.substr(0, end);
-    if (::mkdir(part.c_str(), 0755) == 0 && ::lchown(part.c_str(), user.uid, user.gid) != 0)
-      throw SysError("give '" + part + "' away");
-    if (end == std::string::npos) break;
-  }
-  if (!path.empty() && ::chdir(path.c_str()) != 0) throw SysError("enter '" + path + "'");
+  if (path.empty() || ::chdir(path.c_str()) == 0) return;
+  const int error = errno == ENOENT ? os::enter_user_directory(path.c_str(), user.uid, user.gid) : errno;
+  if (error != 0) throw SysError("enter '" + path + "'", error);
 }
 
 }  // namespace concourse::nstar

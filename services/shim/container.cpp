@@ -10,6 +10,7 @@
 #include "common/base/error.hpp"
 #include "common/os/file.hpp"
 #include "common/os/unix_socket.hpp"
+#include "services/shim/mounts.hpp"
 
 namespace concourse::shim {
 
@@ -39,7 +40,9 @@ UniqueFd Container::start(const UniqueFd& sealed_runtime) {
   const auto deadline = Deadline::in(std::chrono::milliseconds(config_.create_limit_ms));
   auto [ours, theirs] = os::socket_pair(SOCK_SEQPACKET);
   try {
+    Mounts mounts(config_.mounts, dir_);
     pid_ = runtime_.run(theirs, sealed_runtime, deadline);
+    mounts.leave();
     theirs.reset();
     // Nobody else can have its number yet: it is ours to reap, and that is done from the loop.
     pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));

@@ -60,7 +60,7 @@ pid_t OciRuntime::run(const UniqueFd& init_socket, const UniqueFd& sealed, Deadl
   input.write_end.reset();
   join_session_keyring(/*writable=*/config_.owner == 0);
   auto argv = command({"run", "--detach", "--no-new-keyring", "--bundle", dir_.string(), "--preserve-fds", "1", "--pid-file",
-                       protocol::shim::pid_path(dir_).string(), config_.handle});
+                       protocol::shim::pid_path(dir_).string(), "--", config_.handle});
   std::vector<std::pair<int, int>> fds = {
       {input.read_end.get(), 0}, {words.write_end.get(), 1}, {words.write_end.get(), 2}, {init_socket.get(), 3}};
   if (sealed) {  // the runtime closes it in the container, as everything behind the one to be preserved
@@ -82,7 +82,7 @@ pid_t OciRuntime::run(const UniqueFd& init_socket, const UniqueFd& sealed, Deadl
 }
 
 void OciRuntime::remove(Deadline deadline) const {
-  const auto result = os::run_program(command({"delete", "--force", config_.handle}), deadline);
+  const auto result = os::run_program(command({"delete", "--force", "--", config_.handle}), deadline);
   if (result.status.code == 0) return;
   const bool absent =
       result.output.find("does not exist") != std::string::npos || result.output.find("No such file") != std::string::npos;

@@ -128,13 +128,13 @@ def test_containers_records_are_closed_and_what_was_open_is_repaired(make_garden
     garden = make_garden(f"--oci-runtime={runtime}")
     handle = garden.api.create(own_rootfs)
     directory = garden.runtime_dir / "garden" / "containers" / handle
-    assert (directory / "etc/hosts").exists()
-    for path in (directory, directory / "etc/hosts", directory / "shim.sock"):
+    assert (directory / "mounts").exists()
+    for path in (directory, directory / "mounts", directory / "shim.sock"):
         assert as_user("stat", path).returncode != 0
     garden.kill()
     (garden.runtime_dir / "garden").chmod(0o755)
-    assert as_user("stat", directory / "etc/hosts").returncode == 0
+    assert as_user("stat", directory / "mounts").returncode == 0
     garden.start()
-    assert as_user("stat", directory / "etc/hosts").returncode != 0
+    assert as_user("stat", directory / "mounts").returncode != 0
     assert garden.api.output(handle, "sh", "-c", "echo more >> /etc/hosts && cat /etc/hosts")[0] == 0
     garden.api.output(garden.api.create(own_rootfs), "cat", "/etc/hosts")

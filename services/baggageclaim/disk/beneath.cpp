@@ -1,38 +1,21 @@
 #include "services/baggageclaim/disk/beneath.hpp"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <cerrno>
 #include <climits>
 
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
+#include "common/os/beneath.hpp"
 
 namespace concourse::baggageclaim {
 
 namespace {
 
-// The kernel answers EAGAIN when something was renamed during the walk; a hostile renamer must not hold us for ever.
-constexpr int kAttempts = 64;
-
-int resolve(int root, const std::string& path, int flags, std::uint64_t how_to_resolve) {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
-  how.resolve = how_to_resolve | RESOLVE_NO_MAGICLINKS;
-  const char* name = path.empty() ? "." : path.c_str();
-  for (int attempt = 0;; ++attempt) {
-    const auto fd = syscall(SYS_openat2, root, name, &how, sizeof how);
-    if (fd >= 0) return static_cast<int>(fd);
-    if (errno == EINTR || (errno == EAGAIN && attempt < kAttempts)) continue;
-    return -1;
-  }
-}
-
-std::optional<UniqueFd> open_resolved(int root, const std::string& path, int flags, std::uint64_t how) {
-  UniqueFd fd(resolve(root, path, flags, how));
+std::optional<UniqueFd> open_there(int root, const std::string& path, int flags, std::uint64_t how) {
+  UniqueFd fd(os::open_resolved(root, path, flags, how));
   if (fd) return fd;
   if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
   throw SysError("open '" + path + "' in the volume");
@@ -41,7 +24,7 @@ std::optional<UniqueFd> open_resolved(int root, const std::string& path, int fla
 }  // namespace
 
 std::optional<UniqueFd> open_in_root(int root, const std::string& path, int flags) {
-  return open_resolved(root, path, flags, RESOLVE_IN_ROOT);
+  return open_there(root, path, flags, RESOLVE_IN_ROOT);
 }
 
 // The kernel takes 4,095 bytes of a path at once: a longer one goes in pieces, each beneath the one before.
@@ -51,30 +34,30 @@ std::optional<UniqueFd> open_beneath(int root, const std::string& path, int flag
   while (path.size() - at >= PATH_MAX) {
     const auto slash = path.rfind('/', at + PATH_MAX - 1);
     if (slash == std::string::npos || slash <= at) throw SysError("open a path in the volume", ENAMETOOLONG);
-    auto next = open_resolved(piece ? piece.get() : root, path.substr(at, slash - at), O_PATH | O_DIRECTORY, RESOLVE_BENEATH);
+    auto next = open_there(piece ? piece.get() : root, path.substr(at, slash - at), O_PATH | O_DIRECTORY, RESOLVE_BENEATH);
     if (!next) return std::nullopt;
     piece = std::move(*next);
     at = slash + 1;
   }
-  return open_resolved(piece ? piece.get() : root, at == 0 ? path : path.substr(at), flags, RESOLVE_BENEATH);
+  return open_there(piece ? piece.get() : root, at == 0 ? path : path.substr(at), flags, RESOLVE_BENEATH);
 }
 
 UniqueFd make_directories_in_root(int root, const std::string& path, mode_t mode, std::string* made) {
   if (made != nullptr) made->clear();
   std::string done;
-  UniqueFd here(resolve(root, ".", O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT));
+  UniqueFd here(os::open_resolved(root, ".", O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT));
   if (!here) throw SysError("open the volume's root");
   for (const auto& step : split(clean_relative(path), '/')) {
     const auto next = done.empty() ? step : done + "/" + step;
     // From the root each time: a step may be a link or "..", which only make sense there.
-    UniqueFd fd(resolve(root, next, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT));
+    UniqueFd fd(os::open_resolved(root, next, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT));
     if (!fd && errno == ENOENT) {
       if (::mkdirat(here.get(), step.c_str(), mode) == 0) {
         if (made != nullptr && made->empty()) *made = next;
       } else if (errno != EEXIST) {
         throw SysError("make directory '" + next + "' in the volume");
       }
-      fd.reset(resolve(root, next, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT));
+      fd.reset(os::open_resolved(root, next, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT));
     }
     if (!fd) throw SysError("make directory '" + next + "' in the volume");
     here = std::move(fd);

@@ -13,8 +13,8 @@
 
 #include "common/base/error.hpp"
 #include "common/base/scope_exit.hpp"
+#include "common/os/acting_id.hpp"
 #include "services/baggageclaim/disk/mounts.hpp"
-#include "services/baggageclaim/uidgid/acting_id.hpp"
 
 namespace concourse::baggageclaim {
 
@@ -199,7 +199,7 @@ UniqueFd LayerMounter::mount_here(const OverlaySpec& spec, const Namespaces& nam
   const auto options = options_for(spec, namespaces);
   if (options.size() > kMaxOptions) throw Error(ErrorKind::exhausted, what + ": too many layers");
   {
-    const ActingId root(spec.upper.map.uid(0), spec.upper.map.gid(0));
+    const os::ActingId root(spec.upper.map.uid(0), spec.upper.map.gid(0));
     if (::mount(spec.source.c_str(), kTarget, "overlay", 0, options.c_str()) != 0) throw SysError(what);
   }
   const ScopeExit leave([] { ::umount2(kTarget, MNT_DETACH); });

@@ -7,10 +7,10 @@
 #include "common/base/error.hpp"
 #include "common/base/scope_exit.hpp"
 #include "common/base/strings.hpp"
+#include "common/os/acting_id.hpp"
 #include "common/os/file.hpp"
 #include "services/baggageclaim/disk/remove.hpp"
 #include "services/baggageclaim/drivers/layer_mounter.hpp"
-#include "services/baggageclaim/uidgid/acting_id.hpp"
 #include "services/baggageclaim/uidgid/user_namespace.hpp"
 
 namespace concourse::baggageclaim {
@@ -42,7 +42,7 @@ void try_overlay(const Paths& paths, UserNamespaces* namespaces, const IdMap& ma
   LayerMounter mounter(paths.overlays(), namespaces);
   const auto overlay = mounter.mount({{{lower, map}}, {upper, map}, "probe", is_volatile});
   const auto root = map.uid(0);
-  const ActingId id(root);
+  const os::ActingId id(root);
   if (::mkdirat(overlay.get(), "new", 0755) != 0) throw SysError("make a directory in the overlay");
   if (::fchownat(overlay.get(), "old", 1, 1, 0) != 0) throw SysError("change an owner in the overlay");
   if (::unlinkat(overlay.get(), "old", 0) != 0) throw SysError("remove a file from the overlay");

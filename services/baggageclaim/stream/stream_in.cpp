@@ -10,12 +10,12 @@
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
+#include "common/os/acting_id.hpp"
 #include "services/baggageclaim/disk/beneath.hpp"
 #include "services/baggageclaim/disk/directory.hpp"
 #include "services/baggageclaim/disk/remove.hpp"
 #include "services/baggageclaim/stream/merge.hpp"
 #include "services/baggageclaim/stream/stream_in_journal.hpp"
-#include "services/baggageclaim/uidgid/acting_id.hpp"
 
 namespace concourse::baggageclaim {
 
@@ -127,7 +127,7 @@ void extract_archive(int target, ByteSource& wire, Encoding encoding, const Extr
   std::exception_ptr extract_failure, decode_failure;
   std::thread extractor([&] {
     try {
-      const ActingId id(options.view.root());
+      const os::ActingId id(options.view.root());
       extract_tar(pipe, target, options);
       while (!pipe.next().empty()) {
       }
@@ -156,7 +156,7 @@ void stream_in(const VolumeDir& volume, int root, const std::string& path, ByteS
   const auto clean = clean_relative(path);
   UniqueFd target;
   {
-    const ActingId id(options.view.root());
+    const os::ActingId id(options.view.root());
     target = reopen_directory(make_directories_in_root(root, clean, 0755, &made).get(), clean);
   }
   auto journal = begin(target.get(), clean, made);

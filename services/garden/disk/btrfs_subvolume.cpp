@@ -29,6 +29,12 @@ std::string file_system_id(int fd) {
   return ::ioctl(fd, BTRFS_IOC_FS_INFO, &info) == 0 ? uuid_text(info.fsid) : "";
 }
 
+UniqueFd open_from(const UniqueFd& directory, const char* name) {
+  UniqueFd fd(::openat(directory.get(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw SysError("open a volume's directory");
+  return fd;
+}
+
 bool switch_on(int fd, std::uint64_t how) {
   btrfs_ioctl_quota_ctl_args arguments{};
   arguments.cmd = how;
@@ -37,22 +43,22 @@ bool switch_on(int fd, std::uint64_t how) {
 
 }  // namespace
 
-std::optional<BtrfsSubvolume> BtrfsSubvolume::at(const fs::path& path) {
-  UniqueFd fd = os::open_file(path, O_RDONLY | O_DIRECTORY);
+std::optional<BtrfsSubvolume> BtrfsSubvolume::at(const UniqueFd& directory) {
+  UniqueFd fd = open_from(directory, ".");
   struct statfs file_system {};
   struct stat st {};
-  if (::fstatfs(fd.get(), &file_system) != 0 || ::fstat(fd.get(), &st) != 0) throw SysError("look at '" + path.string() + "'");
+  if (::fstatfs(fd.get(), &file_system) != 0 || ::fstat(fd.get(), &st) != 0) throw SysError("look at a volume's file system");
   if (static_cast<std::uint64_t>(file_system.f_type) != BTRFS_SUPER_MAGIC || st.st_ino != BTRFS_FIRST_FREE_OBJECTID)
     return std::nullopt;
   btrfs_ioctl_ino_lookup_args lookup{};
   lookup.objectid = BTRFS_FIRST_FREE_OBJECTID;
-  if (::ioctl(fd.get(), BTRFS_IOC_INO_LOOKUP, &lookup) != 0) throw SysError("find the subvolume of '" + path.string() + "'");
+  if (::ioctl(fd.get(), BTRFS_IOC_INO_LOOKUP, &lookup) != 0) throw SysError("find a volume's btrfs subvolume");
   if (lookup.treeid == BTRFS_FS_TREE_OBJECTID) return std::nullopt;
   const auto id = file_system_id(fd.get());
   if (id.empty()) throw SysError("ask btrfs for its id");
   // The kernel takes the room for a change of a limit from the subvolume by which it is asked: not from one that may be full.
-  UniqueFd above = os::open_file(path / "..", O_RDONLY | O_DIRECTORY);
-  if (file_system_id(above.get()) != id) above = os::open_file(path, O_RDONLY | O_DIRECTORY);
+  UniqueFd above = open_from(directory, "..");
+  if (file_system_id(above.get()) != id) above = open_from(directory, ".");
   return BtrfsSubvolume(std::move(fd), std::move(above), lookup.treeid, fs::path("/sys/fs/btrfs") / id / "qgroups");
 }
 

@@ -11,8 +11,9 @@ namespace concourse::garden {
 
 class BtrfsSubvolume {
  public:
-  // The one whose uppermost directory is `path`. Nothing for another directory, and for the whole file system.
-  static std::optional<BtrfsSubvolume> at(const std::filesystem::path& path);
+  // The one whose uppermost directory is `directory` (any descriptor of it). Nothing for another directory, and for the whole file
+  // system.
+  static std::optional<BtrfsSubvolume> at(const UniqueFd& directory);
 
   // What counts as referenced by a subvolume: `simple` quotas count what is written to it from the moment they are on, `full` ones
   // all that it shows, and what it shares with no other as exclusive as well.

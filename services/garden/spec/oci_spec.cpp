@@ -23,7 +23,7 @@ Json bind_mount(const std::string& source, const std::string& destination, bool 
   return mount(destination, "bind", source, {"bind", writable ? "rw" : "ro"});
 }
 
-Json mounts(const ContainerSpec& spec, const Machine& machine, const std::filesystem::path& etc) {
+Json mounts(const ContainerSpec& spec, const Machine& machine, const std::vector<RuntimeMount>& more) {
   const char* access = is_fully_privileged(spec, machine) ? "rw" : "ro";
   Json list = Json::array({
       mount("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}),
@@ -35,9 +35,7 @@ Json mounts(const ContainerSpec& spec, const Machine& machine, const std::filesy
       mount("/sys/fs/cgroup", machine.unified_cgroups ? "cgroup2" : "cgroup", "cgroup", {access, "nosuid", "noexec", "nodev"}),
       bind_mount(machine.init.string(), kInitPath, false),
   });
-  for (const auto& m : spec.bind_mounts) list.push_back(bind_mount(m.source, m.destination, m.writable));
-  for (const char* file : {"hosts", "hostname", "resolv.conf"})
-    list.push_back(bind_mount((etc / file).string(), std::string("/etc/") + file, true));
+  for (const auto& m : more) list.push_back(bind_mount(m.source, m.destination, m.writable));
   return list;
 }
 
@@ -119,14 +117,19 @@ bool is_fully_privileged(const ContainerSpec& spec, const Machine& machine) {
   return spec.privileged && machine.privileged_mode == PrivilegedMode::full;
 }
 
+Owner owner_of(const ContainerSpec& spec, const Machine& machine) {
+  return is_fully_privileged(spec, machine) ? Owner{} : Owner{machine.highest_uid, machine.highest_gid};
+}
+
 std::string hostname_of(const std::string& handle) { return handle.size() <= 63 ? handle : handle.substr(handle.size() - 49); }
 
-Json oci_spec(const ContainerSpec& spec, const Machine& machine, const std::filesystem::path& etc) {
+Json oci_spec(const ContainerSpec& spec, const Machine& machine, const std::filesystem::path& dir,
+              const std::vector<RuntimeMount>& more) {
   const auto caps = capabilities(spec, machine);
   Json config = {{"ociVersion", "1.0.2"},
                  {"hostname", hostname_of(spec.handle)},
-                 {"root", {{"path", spec.rootfs}, {"readonly", false}}},
-                 {"mounts", mounts(spec, machine, etc)},
+                 {"root", {{"path", (protocol::shim::mounts_path(dir) / protocol::shim::kRootName).string()}, {"readonly", false}}},
+                 {"mounts", mounts(spec, machine, more)},
                  {"process",
                   {{"terminal", false},
                    {"user", {{"uid", 0}, {"gid", 0}}},

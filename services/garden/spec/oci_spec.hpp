@@ -7,6 +7,7 @@
 
 #include "common/base/json.hpp"
 #include "services/garden/container_spec.hpp"
+#include "services/garden/mounts/container_mounts.hpp"
 
 namespace concourse::garden {
 
@@ -34,8 +35,13 @@ inline constexpr const char* kInitPath = "/dev/concourse-init";
 // Whether the container shares the host's user namespace.
 bool is_fully_privileged(const ContainerSpec& spec, const Machine& machine);
 
-// `etc` holds the container's hosts, hostname and resolv.conf.
-Json oci_spec(const ContainerSpec& spec, const Machine& machine, const std::filesystem::path& etc);
+// Host ids of the container's root.
+Owner owner_of(const ContainerSpec& spec, const Machine& machine);
+
+// For the container whose directory is `dir`. Its root, with the spec's mounts on it, is where the shim puts it
+// (mounts/container_mounts.hpp); `more` is what the runtime has to mount itself. None of the spec's own paths is in it.
+Json oci_spec(const ContainerSpec& spec, const Machine& machine, const std::filesystem::path& dir,
+              const std::vector<RuntimeMount>& more = {});
 
 // At most 63 bytes, as the kernel allows: the handle, or its end.
 std::string hostname_of(const std::string& handle);

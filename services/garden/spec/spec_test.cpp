@@ -40,7 +40,7 @@ std::set<std::string> namespaces(const Json& oci) {
 }  // namespace
 
 TEST_CASE("oci spec: an unprivileged container has its own user namespace, the base capabilities and a filter") {
-  const auto oci = oci_spec(spec(), machine(), "/etc-dir");
+  const auto oci = oci_spec(spec(), machine(), "/c/h");
   CHECK(namespaces(oci) == std::set<std::string>{"pid", "ipc", "uts", "mount", "network", "user", "cgroup"});
   CHECK(oci["linux"]["uidMappings"] ==
         Json::parse(R"([{"containerID":0,"hostID":4294967294,"size":1},{"containerID":1,"hostID":1,"size":4294967293}])"));
@@ -54,22 +54,22 @@ TEST_CASE("oci spec: an unprivileged container has its own user namespace, the b
 
 TEST_CASE("oci spec: a filter that is ready is for those that have just that profile") {
   auto m = machine();
-  CHECK_FALSE(oci_spec(spec(), m, "/etc-dir").contains("annotations"));
+  CHECK_FALSE(oci_spec(spec(), m, "/c/h").contains("annotations"));
   m.seccomp_annotation = "cHJvZ3JhbQ==";
-  const auto oci = oci_spec(spec(), m, "/etc-dir");
+  const auto oci = oci_spec(spec(), m, "/c/h");
   CHECK(oci["annotations"] == Json{{"run.oci.seccomp_bpf_data", "cHJvZ3JhbQ=="}});
   CHECK(oci["linux"]["seccomp"]["defaultAction"] == "D");  // for who doesn't know the annotation
-  CHECK_FALSE(oci_spec(spec(true), m, "/etc-dir").contains("annotations"));
+  CHECK_FALSE(oci_spec(spec(true), m, "/c/h").contains("annotations"));
   auto limited = spec();
   limited.limits.disk_bytes = 1;
   m.seccomp = default_seccomp();
-  CHECK_FALSE(oci_spec(limited, m, "/etc-dir").contains("annotations"));
+  CHECK_FALSE(oci_spec(limited, m, "/c/h").contains("annotations"));
   m.privileged_mode = PrivilegedMode::fuse_only;
-  CHECK_FALSE(oci_spec(spec(), m, "/etc-dir").contains("annotations"));
+  CHECK_FALSE(oci_spec(spec(), m, "/c/h").contains("annotations"));
 }
 
 TEST_CASE("oci spec: a privileged one has what the worker has, and no more") {
-  const auto oci = oci_spec(spec(true), machine(), "/etc-dir");
+  const auto oci = oci_spec(spec(true), machine(), "/c/h");
   CHECK(namespaces(oci) == std::set<std::string>{"pid", "ipc", "uts", "mount", "network"});
   CHECK(oci["process"]["capabilities"]["effective"] == Json{"CAP_CHOWN", "CAP_SYS_ADMIN"});
   CHECK_FALSE(oci["linux"].contains("seccomp"));
@@ -107,15 +107,19 @@ TEST_CASE("oci spec: limits only where they were asked for, swap held with memor
   CHECK(huge["pids"]["limit"] == INT64_MAX);
 }
 
-TEST_CASE("oci spec: mounts in order, the container's own files last, read-only unless asked") {
+TEST_CASE("oci spec: the runtime is told no path of the client's, but where the shim puts what they show") {
   auto s = spec();
   s.bind_mounts = {{"/v/a", "/scratch", true}, {"/v/b", "/certs", false}};
-  const auto mounts = oci_spec(s, machine(), "/etc-dir")["mounts"];
+  const auto oci = oci_spec(s, machine(), "/c/h", {{"/c/h/mounts/0", "/dev/shm/x", false}, {"/c/h/mounts/1", "/sys/x", true}});
+  CHECK(oci["root"]["path"] == "/c/h/mounts/rootfs");
+  const auto& mounts = oci["mounts"];
   const auto n = mounts.size();
   CHECK(mounts[0]["destination"] == "/proc");
-  CHECK(mounts[n - 5]["options"] == Json{"bind", "rw"});
-  CHECK(mounts[n - 4]["options"] == Json{"bind", "ro"});
-  CHECK(mounts[n - 1]["source"] == "/etc-dir/resolv.conf");
+  CHECK(mounts[n - 3]["destination"] == kInitPath);
+  CHECK(mounts[n - 2] ==
+        Json{{"destination", "/dev/shm/x"}, {"type", "bind"}, {"source", "/c/h/mounts/0"}, {"options", {"bind", "ro"}}});
+  CHECK(mounts[n - 1]["options"] == Json{"bind", "rw"});
+  CHECK(dump_json(oci).find("/v/") == std::string::npos);
 }
 
 TEST_CASE("hostname: the handle, or its end when it is too long for the kernel") {

@@ -39,11 +39,13 @@ def test_handles_are_listed_once_complete_and_gone_once_destroyed(api, own_rootf
 
 def test_refused_creates_leave_nothing(garden, api, own_rootfs):
     for spec, words in (({"rootfs": ""}, "rootfs must not be empty"), ({"rootfs": "raw:///no/such"}, "/no/such"),
-                        ({"handle": "../x"}, "handle")):
+                        ({"handle": "../x"}, "handle"), ({"handle": "-rf"}, "handle")):
         with pytest.raises(StatusError, match=words):
             api.call("POST", "/containers", {"handle": "x", "rootfs": f"raw://{own_rootfs}", **spec})
+    with pytest.raises(StatusError, match="^.*rootfs '.*': its '/etc' is a directory: no file can be mounted on it"):
+        api.create(own_rootfs, handle="x", mounts=[("/etc/hostname", "/etc")])
     with pytest.raises(StatusError, match="create container: start:"):
-        api.create(own_rootfs, handle="x", mounts=[("/etc/hostname", "/etc")])  # a file on a directory
+        api.create(own_rootfs, handle="x", mounts=[("/etc", "/sys/no/such")])  # the OCI runtime can't make it
     assert api.containers() == []
     assert os.listdir(garden.runtime_dir / "garden/containers") == []
     assert api.create(own_rootfs, handle="x") == "x"

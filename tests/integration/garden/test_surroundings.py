@@ -35,6 +35,7 @@ def test_the_filter_given_ready_to_crun_is_the_one_it_would_make(make_garden, ow
     assert "2" in said(garden.api, handle, "grep ^Seccomp: /proc/self/status")[0]  # SECCOMP_MODE_FILTER
 
     config["process"]["args"] = ["/bin/sh"]
+    config["root"]["path"] = str(own_rootfs)  # Garden's own shows to its shim alone
     config["linux"]["cgroupsPath"] += "-by-hand"
     bundle = scratch / "bundle"
     bundle.mkdir()

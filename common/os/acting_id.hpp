@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace concourse::baggageclaim {
+namespace concourse::os {
 
 // For as long as it lives, on its thread only. Throws SysError.
 class ActingId {
@@ -18,4 +18,4 @@ class ActingId {
   int secure_bits_;
 };
 
-}  // namespace concourse::baggageclaim
+}  // namespace concourse::os

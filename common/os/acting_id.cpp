@@ -1,4 +1,4 @@
-#include "services/baggageclaim/uidgid/acting_id.hpp"
+#include "common/os/acting_id.hpp"
 
 #include <linux/securebits.h>
 #include <sys/prctl.h>
@@ -7,7 +7,7 @@
 
 #include "common/base/error.hpp"
 
-namespace concourse::baggageclaim {
+namespace concourse::os {
 
 namespace {
 
@@ -37,4 +37,4 @@ ActingId::~ActingId() {
   (void)::prctl(PR_SET_SECUREBITS, secure_bits_, 0, 0, 0);
 }
 
-}  // namespace concourse::baggageclaim
+}  // namespace concourse::os
