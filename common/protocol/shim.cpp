@@ -29,6 +29,9 @@ Json to_json(const Config& c) {
           {"oci_runtime_flags", c.oci_runtime_flags},
           {"oci_state", c.oci_state},
           {"owner", c.owner},
+          {"namespace_owner", c.namespace_owner},
+          {"uid_map", c.uid_map},
+          {"gid_map", c.gid_map},
           {"environment", c.environment},
           {"create_limit_ms", c.create_limit_ms},
           {"cgroup", c.cgroup},
@@ -48,6 +51,9 @@ Config config_from_json(const Json& json) {
   c.oci_runtime_flags = strings_field(json, "oci_runtime_flags");
   c.oci_state = string_field(json, "oci_state");
   c.owner = static_cast<std::uint32_t>(uint_field(json, "owner"));
+  c.namespace_owner = static_cast<std::uint32_t>(uint_field(json, "namespace_owner"));
+  c.uid_map = string_field(json, "uid_map");
+  c.gid_map = string_field(json, "gid_map");
   c.environment = strings_field(json, "environment");
   c.create_limit_ms = int_field(json, "create_limit_ms", c.create_limit_ms);
   c.cgroup = string_field(json, "cgroup");

@@ -73,6 +73,8 @@ struct Config {
   std::vector<std::string> oci_runtime_flags;  // global flags: --root …, --cgroup-manager …
   std::string oci_state;                       // what the runtime keeps of this container: <its root>/<handle>
   std::uint32_t owner = 0;                     // host id of the container's root: its pipes are given to it
+  std::uint32_t namespace_owner = 0;           // host id that the user namespace shall belong to; 0: the runtime makes it
+  std::string uid_map, gid_map;                // its lines, if it has such an owner
   std::vector<std::string> environment;        // of every process
   std::int64_t create_limit_ms = 60'000;       // for the OCI runtime
   std::string cgroup;                          // its path from the root of each hierarchy
@@ -89,6 +91,8 @@ inline std::filesystem::path config_path(const std::filesystem::path& dir) { ret
 inline std::filesystem::path mounts_path(const std::filesystem::path& dir) { return dir / "mounts"; }  // the runtime's alone
 inline constexpr const char* kRootName = "rootfs";                                                     // in there
 inline std::filesystem::path pid_path(const std::filesystem::path& dir) { return dir / "init.pid"; }
+// Leads to the container's user namespace while the OCI runtime runs, if that namespace is made for it.
+inline std::filesystem::path user_namespace_path(const std::filesystem::path& dir) { return dir / "userns"; }
 inline std::filesystem::path exits_path(const std::filesystem::path& dir) { return dir / "exits"; }  // one file a process
 
 }  // namespace concourse::protocol::shim

@@ -20,8 +20,9 @@ std::int64_t boot_clock_ns() {
 }
 }  // namespace
 
-std::shared_ptr<Container> Container::create(std::filesystem::path dir, ContainerSpec spec, ContainerNetwork network) {
-  std::shared_ptr<Container> container(new Container(std::move(dir), std::move(spec), std::move(network)));
+std::shared_ptr<Container> Container::create(std::filesystem::path dir, ContainerSpec spec, ContainerNetwork network,
+                                             std::uint32_t namespace_owner) {
+  std::shared_ptr<Container> container(new Container(std::move(dir), std::move(spec), std::move(network), namespace_owner));
   container->created_ns_ = boot_clock_ns();
   container->save();
   container->properties_ = std::make_unique<Properties>(properties_path(container->dir_), container->spec_.properties);
@@ -44,7 +45,8 @@ std::shared_ptr<Container> Container::load(std::filesystem::path dir) {
   if (const Json* ports = find_field(record, "ports"))
     for (const Json& mapping : *ports) network.ports.push_back(parse_port_mapping(mapping));
   if (const Json* netout = find_field(record, "netout")) network.netout = *netout;
-  std::shared_ptr<Container> container(new Container(std::move(dir), parse_container_spec(*spec), std::move(network)));
+  const auto owner = static_cast<std::uint32_t>(uint_field(record, "namespace_owner"));
+  std::shared_ptr<Container> container(new Container(std::move(dir), parse_container_spec(*spec), std::move(network), owner));
   container->grace_time_ns_ = int_field(record, "grace_time");
   container->created_ns_ = int_field(record, "created");
   container->properties_ = std::make_unique<Properties>(properties_path(container->dir_));
@@ -59,6 +61,7 @@ void Container::save() const {
                        {"address", ipv4_text(network_.address)},
                        {"ipv6", ipv6()},
                        {"hermetic", network_.hermetic},
+                       {"namespace_owner", namespace_owner_},
                        {"ports", std::move(ports)},
                        {"netout", network_.netout},
                        {"created", created_ns_},

@@ -20,13 +20,15 @@ namespace concourse::garden {
 class Container {
  public:
   // Of a spec that was accepted; writes spec.json and properties.json.
-  static std::shared_ptr<Container> create(std::filesystem::path dir, ContainerSpec spec, ContainerNetwork network);
+  static std::shared_ptr<Container> create(std::filesystem::path dir, ContainerSpec spec, ContainerNetwork network,
+                                           std::uint32_t namespace_owner);
   // Of a directory that is there already. Throws Error for a damaged record, or one of a newer version.
   static std::shared_ptr<Container> load(std::filesystem::path dir);
 
   const std::string& handle() const { return spec_.handle; }
   const std::filesystem::path& dir() const { return dir_; }
   const ContainerSpec& spec() const { return spec_; }
+  std::uint32_t namespace_owner() const { return namespace_owner_; }  // namespace_owners.hpp; 0: root
   Duration age() const;
 
   ContainerNetwork network() const;
@@ -65,9 +67,10 @@ class Container {
   Lifetime& life() { return life_; }
 
  private:
-  Container(std::filesystem::path dir, ContainerSpec spec, ContainerNetwork network)
+  Container(std::filesystem::path dir, ContainerSpec spec, ContainerNetwork network, std::uint32_t namespace_owner)
       : dir_(std::move(dir)),
         spec_(std::move(spec)),
+        namespace_owner_(namespace_owner),
         address_(network.address),
         ipv6_(network.ipv6),
         network_(std::move(network)),
@@ -76,6 +79,7 @@ class Container {
 
   const std::filesystem::path dir_;
   const ContainerSpec spec_;
+  const std::uint32_t namespace_owner_;
   const std::uint32_t address_;
   const std::optional<Ipv6Address> ipv6_;
   std::int64_t created_ns_ = 0;  // CLOCK_BOOTTIME

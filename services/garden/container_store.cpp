@@ -50,7 +50,7 @@ std::int64_t milliseconds_since(Clock::time_point start) {
 }  // namespace
 
 ContainerStore::ContainerStore(const Options& options, const Runtime& runtime, Network& network, ShimEvents& events)
-    : options_(options), runtime_(runtime), network_(network), events_(events) {}
+    : options_(options), runtime_(runtime), network_(network), events_(events), owners_(options.namespace_owners) {}
 
 void ContainerStore::reserve(const std::string& handle) {
   const std::lock_guard lock(mutex_);
@@ -71,6 +71,8 @@ std::string ContainerStore::create(ContainerSpec spec) {
   reserve(handle);
   ScopeExit forget([&] { release(handle); });
   ContainerMounts mounts(options_.paths, spec, owner_of(spec, runtime_.machine));
+  const auto owner = is_fully_privileged(spec, runtime_.machine) ? 0 : owners_.take();
+  ScopeExit give_back_owner([&] { owners_.give_back(owner); });
   std::future<void> move;
   if (runtime_.own_cgroup_procs) move = begin_cgroup_move(*runtime_.own_cgroup_procs);
 
@@ -82,7 +84,7 @@ std::string ContainerStore::create(ContainerSpec spec) {
     step("record", [&] {
       os::make_directories(dir, 0711);  // the container's root must be able to reach mounts/
       os::make_directories(protocol::shim::mounts_path(dir));
-      container = Container::create(dir, std::move(spec), network);
+      container = Container::create(dir, std::move(spec), network, owner);
     });
     build(*container, mounts, deadline);
     step("record", [&] { os::replace_file(created_path(dir), ""); });
@@ -105,6 +107,7 @@ std::string ContainerStore::create(ContainerSpec spec) {
     containers_[handle] = container;
   }
   forget.dismiss();
+  give_back_owner.dismiss();
   log::info("container created",
             {{"handle", handle}, {"privileged", container->spec().privileged}, {"ms", milliseconds_since(start)}});
   events_.follow(handle, dir);
@@ -120,7 +123,7 @@ void ContainerStore::build(Container& container, ContainerMounts& mounts, Deadli
     mounts.add_file("resolv.conf", resolv_conf_text(spec.hermetic, options_.etc));
     const auto bundle = oci_spec(spec, runtime_.machine, dir, mounts.runtime_mounts(dir));
     os::replace_file(bundle_path(dir), dump_json(bundle), 0600);
-    auto config = runtime_.shim_config(spec, options_.request_timeout);
+    auto config = runtime_.shim_config(spec, container.namespace_owner(), options_.request_timeout);
     config.mounts = mounts.list();
     os::replace_file(protocol::shim::config_path(dir), dump_json(protocol::shim::to_json(config)), 0600);
   });
@@ -142,6 +145,7 @@ void ContainerStore::destroy(const std::string& handle) {
   tear_down(*container, Deadline::in(options_.request_timeout));
   lift_disk_limit(options_.paths, container->spec());
   network_.give_back(container->network());
+  owners_.give_back(container->namespace_owner());
   events_.forget(handle);
   give_up.dismiss();  // from now on it isn't there
   release(handle);

@@ -69,6 +69,7 @@ class ContainerStore {
   ShimEvents& events_;
   mutable std::mutex mutex_;  // guards containers_; a null container is one in the making
   std::map<std::string, std::shared_ptr<Container>> containers_;
+  NamespaceOwners owners_;
   CreateRecord creations_;
   std::atomic<std::uint64_t> oom_kills_ = 0;
 };

@@ -5,8 +5,10 @@
 #include "common/base/error.hpp"
 #include "common/config/groups.hpp"
 #include "common/config/runtime.hpp"
+#include "common/daemon/log.hpp"
 #include "services/garden/garden_config.hpp"
 #include "services/garden/network/sysctl.hpp"
+#include "services/garden/spec/id_map.hpp"
 
 namespace concourse::garden {
 
@@ -29,6 +31,17 @@ std::optional<Ipv6Settings> ipv6_settings(const config::Values& values) {
     (void)Ipv6Pool(settings.pool);  // has room, and for such addresses
     return settings;
   });
+}
+
+// Where this worker runs in a user namespace itself, the usual range may not be there; one that was asked for must.
+std::optional<OwnerRange> namespace_owners(const config::Values& values) {
+  const auto& text = values.text("user-namespace-owners");
+  const auto range = for_flag("user-namespace-owners", [&] { return OwnerRange::parse(text); });
+  if (!range || has_ids("/proc/self/uid_map", range->first, range->last)) return range;
+  const auto why = "'" + text + "' are not all ids of the user namespace that this worker runs in";
+  if (values.given("user-namespace-owners")) throw Error(ErrorKind::usage, "flag --user-namespace-owners: " + why);
+  log::warn("containers share per-user limits of the kernel", {{"reason", why}, {"remedy", "set --user-namespace-owners"}});
+  return std::nullopt;
 }
 
 void deny(const char* flag, const std::vector<std::string>& texts, NetworkSettings& network) {
@@ -82,6 +95,7 @@ Options parse_options(const config::Values& given) {
   o.privileged_mode = mode == "ignore"      ? PrivilegedMode::ignore
                       : mode == "fuse-only" ? PrivilegedMode::fuse_only
                                             : PrivilegedMode::full;
+  o.namespace_owners = namespace_owners(values);
   o.dns_proxy = values.flag("garden-dns-proxy-enable");
   o.network.dns_proxy = o.dns_proxy;
   // The proxy stands in for the host's servers, which it asks, and behind those that were given.

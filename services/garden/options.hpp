@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/config/values.hpp"
+#include "services/garden/namespace_owners.hpp"
 #include "services/garden/network/etc_files.hpp"
 #include "services/garden/network/network.hpp"
 #include "services/garden/paths.hpp"
@@ -22,6 +23,7 @@ struct Options {
   NetworkSettings network;
   EtcSettings etc;
   bool dns_proxy = false;
+  std::optional<OwnerRange> namespace_owners;
   PrivilegedMode privileged_mode = PrivilegedMode::full;
   bool tcp = false;  // also serve on bind_ip:bind_port
   std::string bind_ip;

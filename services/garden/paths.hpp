@@ -9,7 +9,7 @@
 //       properties.json        replaced whole at each change
 //       created                there once the container is complete: only then is it listed
 //       config.json            the OCI bundle's
-//       shim.json shim.sock init.pid exits/ mounts/       common/protocol/shim.hpp
+//       shim.json shim.sock init.pid exits/ mounts/ userns       common/protocol/shim.hpp
 //       shim.pid shim.log        the shim's pid, and what it had to say
 //       etc/                     of earlier versions: a tmpfs that is mounted there
 //   <work-dir>/garden/

@@ -45,7 +45,7 @@ void probe(const Options& options, const Runtime& runtime) {
   });
   const ContainerMounts mounts(options.paths, spec, owner);
   os::replace_file(bundle_path(dir), dump_json(oci_spec(spec, runtime.machine, dir, mounts.runtime_mounts(dir))));
-  auto config = runtime.shim_config(spec, kLimit);
+  auto config = runtime.shim_config(spec, NamespaceOwners(options.namespace_owners).for_probe(), kLimit);
   config.mounts = mounts.list();
   os::replace_file(protocol::shim::config_path(dir), dump_json(protocol::shim::to_json(config)));
   const ShimClient shim(dir);

@@ -37,6 +37,7 @@ void ContainerStore::recover() {
   for (const auto& handle : os::list_directory(options_.paths.containers())) {
     if (auto container = recover_one(handle)) {
       living.push_back(container->network());
+      owners_.restore(container->namespace_owner());
       events_.follow(handle, container->dir());
       containers_[handle] = std::move(container);
     }

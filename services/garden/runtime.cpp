@@ -15,6 +15,7 @@
 #include "services/garden/cgroup_move.hpp"
 #include "services/garden/cgroup_parent.hpp"
 #include "services/garden/probe.hpp"
+#include "services/garden/spec/id_map.hpp"
 #include "services/garden/spec/seccomp_program.hpp"
 
 namespace concourse::garden {
@@ -75,6 +76,7 @@ Runtime Runtime::discover(const Options& options) {
   if (::access(r.shim.c_str(), X_OK) != 0) throw SysError("find '" + r.shim + "'");
   r.machine = Machine::discover();
   r.machine.privileged_mode = options.privileged_mode;
+  r.machine.owned_user_namespaces = options.namespace_owners.has_value();
   r.machine.init = keep_init(options);
   const auto own_cgroups = os::read_file("/proc/self/cgroup").value_or("");
   r.machine.cgroup_parent = cgroup_parent(options.paths.worker_id(), r.machine.unified_cgroups, own_cgroups);
@@ -108,13 +110,16 @@ Runtime Runtime::discover(const Options& options) {
                                           (chosen ? " (--oci-runtime)" : ". Install crun or runc, or name one with --oci-runtime"));
 }
 
-protocol::shim::Config Runtime::shim_config(const ContainerSpec& spec, Duration create_limit) const {
+protocol::shim::Config Runtime::shim_config(const ContainerSpec& spec, std::uint32_t namespace_owner, Duration create_limit) const {
   protocol::shim::Config config;
   config.handle = spec.handle;
   config.oci_runtime = program;
   config.oci_runtime_flags = flags;
   config.oci_state = state_dir / spec.handle;
   config.owner = owner_of(spec, machine).uid;
+  config.namespace_owner = namespace_owner;
+  config.uid_map = id_map_text(machine.highest_uid);
+  config.gid_map = id_map_text(machine.highest_gid);
   config.environment = spec.env;
   config.cgroup = machine.cgroup_parent + "/" + spec.handle;
   config.unified_cgroups = machine.unified_cgroups;

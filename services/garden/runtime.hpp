@@ -30,7 +30,7 @@ struct Runtime {
   static Runtime discover(const Options& options);
 
   // What the shim of a container is told.
-  protocol::shim::Config shim_config(const ContainerSpec& spec, Duration create_limit) const;
+  protocol::shim::Config shim_config(const ContainerSpec& spec, std::uint32_t namespace_owner, Duration create_limit) const;
 
   // What the shim of a container is to execute instead of `program`; -1 for that itself.
   int sealed_fd() const { return sealed ? sealed->fd() : -1; }

@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 
+#include <optional>
+
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
 #include "common/os/cgroup.hpp"
 #include "common/os/file.hpp"
 #include "common/os/process.hpp"
 #include "services/shim/session_keyring.hpp"
+#include "services/shim/user_namespace.hpp"
 
 namespace concourse::shim {
 
@@ -66,6 +69,12 @@ pid_t OciRuntime::run(const UniqueFd& init_socket, const UniqueFd& sealed, Deadl
   if (sealed) {  // the runtime closes it in the container, as everything behind the one to be preserved
     fds.emplace_back(sealed.get(), 4);
     argv[0] = "/proc/self/fd/4";
+  }
+  UniqueFd user_namespace;
+  std::optional<DescriptorLink> way_to_it;
+  if (config_.namespace_owner != 0) {
+    user_namespace = make_user_namespace(config_.namespace_owner, config_.uid_map, config_.gid_map, deadline);
+    way_to_it.emplace(protocol::shim::user_namespace_path(dir_), user_namespace);
   }
   auto child = os::Child::spawn(
       {.argv = argv,

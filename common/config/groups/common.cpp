@@ -89,8 +89,13 @@ Group runtime_group() {
         .help = "What runs the containers: guardian is our own Garden, the others are refused.",
         .choices = {"guardian", "containerd", "houdini"}},
        {.name = "oci-runtime",
-        .help =
-            "OCI runtime that makes the containers: a name in PATH or a path. Without it crun is used if present, else runc."}}};
+        .help = "OCI runtime that makes the containers: a name in PATH or a path. Without it crun is used if present, else runc."},
+       {.name = "user-namespace-owners",
+        .value = "2100000000-2100065535",
+        .help = "User ids of the host, nobody's, of which each unprivileged container gets one for its user namespace to belong "
+                "to, so that the "
+                "kernel's limits by user (inotify, message queues, pending signals) are each container's own; none: root's, for "
+                "all together."}}};
 }
 
 }  // namespace concourse::config

@@ -16,6 +16,18 @@ std::uint32_t highest_id(const std::filesystem::path& map_file) {
   return static_cast<std::uint32_t>(highest);
 }
 
+bool has_ids(const std::filesystem::path& map_file, std::uint32_t first, std::uint32_t last) {
+  std::istringstream lines(os::read_existing_file(map_file, 1 << 16));
+  std::uint64_t inside = 0, outside = 0, size = 0;
+  while (lines >> inside >> outside >> size)
+    if (inside <= first && last < inside + size) return true;
+  return false;
+}
+
+std::string id_map_text(std::uint32_t highest) {
+  return "0 " + std::to_string(highest) + " 1\n1 1 " + std::to_string(highest - 1) + "\n";
+}
+
 Json id_mappings(std::uint32_t highest) {
   return Json::array(
       {{{"containerID", 0}, {"hostID", highest}, {"size", 1}}, {{"containerID", 1}, {"hostID", 1}, {"size", highest - 1}}});

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/os/file.hpp"
+#include "common/protocol/shim.hpp"
 #include "services/garden/spec/capabilities.hpp"
 #include "services/garden/spec/devices.hpp"
 #include "services/garden/spec/id_map.hpp"
@@ -71,7 +72,7 @@ bool has_ordinary_seccomp(const ContainerSpec& spec, const Machine& machine) {
   return !is_fully_privileged(spec, machine) && machine.privileged_mode != PrivilegedMode::fuse_only && spec.limits.disk_bytes == 0;
 }
 
-Json linux_part(const ContainerSpec& spec, const Machine& machine) {
+Json linux_part(const ContainerSpec& spec, const Machine& machine, const std::filesystem::path& dir) {
   const bool full = is_fully_privileged(spec, machine);
   const bool fuse = machine.privileged_mode == PrivilegedMode::fuse_only;
   Json namespaces = Json::array();
@@ -80,6 +81,7 @@ Json linux_part(const ContainerSpec& spec, const Machine& machine) {
   if (is_privileged_at_all(spec, machine)) part["devices"] = Json::array({fuse_device()});
   if (!full) {
     namespaces.push_back({{"type", "user"}});
+    if (machine.owned_user_namespaces) namespaces.back()["path"] = protocol::shim::user_namespace_path(dir).string();
     if (machine.cgroup_namespace) namespaces.push_back({{"type", "cgroup"}});
     part["uidMappings"] = id_mappings(machine.highest_uid);
     part["gidMappings"] = id_mappings(machine.highest_gid);
@@ -144,7 +146,7 @@ Json oci_spec(const ContainerSpec& spec, const Machine& machine, const std::file
                      {"permitted", caps},
                      {"inheritable", Json::array()},
                      {"ambient", Json::array()}}}}},
-                 {"linux", linux_part(spec, machine)}};
+                 {"linux", linux_part(spec, machine, dir)}};
   if (!machine.seccomp_annotation.empty() && has_ordinary_seccomp(spec, machine))
     config["annotations"] = {{kSeccompAnnotation, machine.seccomp_annotation}};
   return config;

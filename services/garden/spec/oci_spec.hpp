@@ -21,8 +21,9 @@ struct Machine {
   bool cgroup_namespace = false;              // the kernel has them
   bool swap_accounting = false;
   PrivilegedMode privileged_mode = PrivilegedMode::full;
-  std::filesystem::path init;  // the copy of concourse-init
-  std::string cgroup_parent;   // cgroup_parent.hpp
+  bool owned_user_namespaces = false;  // they are made by the shim (namespace_owners.hpp)
+  std::filesystem::path init;          // the copy of concourse-init
+  std::string cgroup_parent;           // cgroup_parent.hpp
   Json seccomp, fuse_seccomp;
   std::string seccomp_annotation;  // of `seccomp`, if the OCI runtime takes it (seccomp_program.hpp)
 
