@@ -153,12 +153,15 @@ void Port::accept_one() {
 }
 
 bool Port::make_room() {
-  for (const auto state : {State::lingering, State::idle, State::heading}) {
-    if (none(state)) continue;
-    remove(oldest(state));
-    return true;
-  }
-  return false;
+  // Of those that wait for a head the one that has waited longest, whether it has begun: else half heads would outlast others.
+  const auto since = [this](State state, Duration limit) {
+    return none(state) ? Clock::time_point::max() : queue(state).begin()->first - limit;
+  };
+  const auto idle = since(State::idle, options_.keep_limit), heading = since(State::heading, options_.head_limit);
+  const auto state = !none(State::lingering) ? State::lingering : idle < heading ? State::idle : State::heading;
+  if (none(state)) return false;
+  remove(oldest(state));
+  return true;
 }
 
 void Port::pause(Duration limit) {

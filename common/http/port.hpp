@@ -9,8 +9,9 @@
 //   lingering answered, and not to be used again: what the client still sends is dropped for a while, because to close a socket
 //             with unread input sends a reset, which can overtake the answer
 //
-// When there are as many connections as there may be, or no descriptors are left, a new one takes the place of that which lingers,
-// is idle, or has a head under way for the longest time. If there is none such, new ones wait in the kernel until one ends.
+// When there are as many connections as there may be, or no descriptors are left, a new one takes the place of one that
+// lingers, or else of that which has waited longest for a whole head. If there is none such, new ones wait in the kernel until one
+// ends.
 #pragma once
 
 #include <array>

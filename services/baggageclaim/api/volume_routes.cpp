@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <thread>
 
+#include "common/base/helpers.hpp"
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
 #include "common/daemon/log_request.hpp"
@@ -78,13 +78,11 @@ void destroy_volumes(Service& service, http::Request& request, http::Reply& repl
       }
     }
   };
-  std::vector<std::thread> helpers;
-  try {
-    for (std::size_t i = 1; i < std::min(kMaxDestroying, handles.size()); ++i) helpers.emplace_back(log::in_this_request(work));
-  } catch (const std::exception&) {  // no more threads to be had: those that are there do it
+  {
+    const auto others = std::min(kMaxDestroying, std::max<std::size_t>(handles.size(), 1)) - 1;
+    const auto helpers = start_helpers(others, log::in_this_request(work));
+    work();
   }
-  work();
-  for (auto& helper : helpers) helper.join();
   if (failed > 0)
     throw Error(ErrorKind::internal, std::to_string(failed) + " of " + std::to_string(handles.size()) + " volumes not destroyed");
   reply.status = 204;

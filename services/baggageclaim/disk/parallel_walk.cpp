@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/base/error.hpp"
+#include "common/base/helpers.hpp"
 #include "common/base/unique_fd.hpp"
 #include "services/baggageclaim/disk/directory.hpp"
 
@@ -30,13 +31,10 @@ class Walk {
     WalkEntry top{root_, ".", {}};
     if (fstatat(root_, "", &top.status, AT_EMPTY_PATH) != 0) throw SysError("stat a tree's root");
     if (!visit_(top)) return;
-    std::vector<std::thread> helpers;
-    try {
-      for (unsigned i = 1; i < threads; ++i) helpers.emplace_back([this] { work(); });
-    } catch (const std::exception&) {  // no more threads to be had: those that are there do it
+    {
+      const auto helpers = start_helpers(threads - 1, [this] { work(); });
+      work();
     }
-    work();
-    for (auto& helper : helpers) helper.join();
     if (failure_) std::rethrow_exception(failure_);
   }
 
