@@ -25,7 +25,9 @@ config::Group bare_group() {
     if (option.name == "log-level") option.help = "Minimum level of logs to see.";
     if (option.name == "volumes") option.help = "Directory in which to place volume data.";
     if (option.name == "overlays-dir") option.help = "Path to directory in which to store overlay data.";
-    if (option.name == "bind-ip") option.help = "IP address on which to listen for API traffic.";
+    if (option.name == "bind-ip")
+      option.help =
+          "IP address on which to listen for API traffic; one that isn't loopback offers what peers need (see --bind-full-api).";
     if (option.name == "bind-port") option.help = "Port on which to listen for API traffic.";
     if (option.name.starts_with("debug-bind")) option.instead = "ask the server by its control socket";
   }
@@ -75,6 +77,7 @@ void read_common(Options& options, const std::string& prefix) {
   options.p2p.interface_name = interface_pattern(values.text(prefix + "p2p-interface-name-pattern"));
   options.p2p.family = static_cast<int>(values.text(prefix + "p2p-interface-family") == "6" ? 6 : 4);
   options.p2p.port = values.port(prefix + "bind-port");
+  options.full_api = values.flag(prefix + "bind-full-api");
   options.limits.entries = at_least_one(values, prefix + "stream-max-entries");
   options.limits.bytes = at_least_one(values, prefix + "stream-max-mib") << 20;
   options.limits.ratio = at_least_one(values, prefix + "stream-max-ratio");

@@ -31,7 +31,8 @@ struct Options {
   bool user_namespaces = true;
   bool privileged_is_host_root = true;
   std::optional<TcpAddress> tcp;
-  fs::path socket;  // the API's Unix socket; empty: none
+  bool full_api = false;  // also on addresses that aren't loopback (p2p/p2p_surface.hpp)
+  fs::path socket;        // the API's Unix socket; empty: none
   fs::path control_socket;
   P2pOptions p2p;
   StreamLimits limits;

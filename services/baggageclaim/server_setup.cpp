@@ -10,6 +10,7 @@
 #include "common/daemon/log.hpp"
 #include "common/daemon/notify.hpp"
 #include "common/os/file.hpp"
+#include "services/baggageclaim/p2p/p2p_surface.hpp"
 #include "services/baggageclaim/volume_kinds.hpp"
 
 namespace concourse::baggageclaim {
@@ -41,7 +42,11 @@ void start_log(const Options& options) {
 void add_listeners(http::Server& server, daemon::Context& ctx, const Options& options) {
   const auto add = [&](const std::string& name, UniqueFd listener) {
     ctx.lend(name, listener.get());
-    server.add_listener(std::move(listener));
+    const auto surface = surface_of(listener.get(), options.full_api);
+    if (surface == http::Surface::restricted)
+      log::info("peers may stream in and see the list of volumes, and nothing else",
+                {{"listener", name}, {"for all of the API", "--baggageclaim-bind-full-api"}});
+    server.add_listener(std::move(listener), surface);
   };
   if (!options.socket.empty()) add("baggageclaim", ctx.listeners().take("baggageclaim", options.socket));
   if (auto inherited = ctx.listeners().take_inherited("baggageclaim-tcp")) add("baggageclaim-tcp", std::move(*inherited));

@@ -24,7 +24,7 @@ void prepare_process(const Options& options);
 // For a program that serves nothing.
 void start_log(const Options& options);
 
-// The sockets that were inherited or asked for: names `baggageclaim` and `baggageclaim-tcp`.
+// The sockets that were inherited or asked for: names `baggageclaim` and `baggageclaim-tcp`. What each offers: p2p_surface.hpp.
 void add_listeners(http::Server& server, daemon::Context& ctx, const Options& options);
 // Where clients reach it, for the log.
 std::vector<std::string> addresses(const Options& options);

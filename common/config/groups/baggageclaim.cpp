@@ -13,13 +13,19 @@ Group baggageclaim_group() {
        {.name = "baggageclaim-bind-ip",
         .type = Type::ip,
         .value = "127.0.0.1",
-        .help = "Address on which BaggageClaim is served in addition to its Unix socket, 0.0.0.0 for peer-to-peer streaming; "
-                "only if this or --baggageclaim-bind-port is given."},
+        .help =
+            "Address on which BaggageClaim is served in addition to its Unix socket, 0.0.0.0 for peer-to-peer streaming; "
+            "only if this or --baggageclaim-bind-port is given. One that isn't loopback offers stream-in and the list of volumes, "
+            "which is what other workers need, and nothing else."},
        {.name = "baggageclaim-bind-port",
         .type = Type::port,
         .value = "7788",
         .help = "Port on which BaggageClaim is served in addition to its Unix socket; only if this or --baggageclaim-bind-ip "
                 "is given."},
+       {.name = "baggageclaim-bind-full-api",
+        .type = Type::boolean,
+        .help = "Offer all of BaggageClaim's API on an address that isn't loopback, too. It has no authentication: whoever reaches "
+                "it is root on this machine."},
        {.name = "baggageclaim-debug-bind-ip",
         .type = Type::ip,
         .value = "127.0.0.1",
