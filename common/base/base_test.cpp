@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "common/base/deadline.hpp"
 #include "common/base/error.hpp"
 #include "common/base/json.hpp"
 #include "common/base/strings.hpp"
@@ -62,4 +63,13 @@ TEST_CASE("strings: times for people are short") {
   CHECK(short_time(192) == "3m12s");
   CHECK(short_time(3600 * 5 + 180) == "5h3m");
   CHECK(short_time(86400 * 12 + 3600 * 4 + 59) == "12d4h");
+}
+
+TEST_CASE("deadline: says the time that was given, and by which flag") {
+  using namespace std::chrono_literals;
+  CHECK(Deadline::in(5min, "--garden-request-timeout").limit() == "5m0s (--garden-request-timeout)");
+  CHECK(Deadline::in(300ms).limit() == "300ms");
+  CHECK(Deadline::in(1h, "--long").or_in(2s).limit() == "2s");
+  CHECK(Deadline::in(1s, "--short").or_in(2s).limit() == "1s (--short)");
+  CHECK(Deadline::never().or_in(2s).limit() == "2s");
 }

@@ -3,16 +3,24 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
 
 namespace concourse {
 
 using Clock = std::chrono::steady_clock;
 using Duration = std::chrono::nanoseconds;
 
+// In Go's form: "1h30m0s", "300ms".
+std::string duration_text(Duration d);
+
 class Deadline {
  public:
-  static Deadline in(Duration d) { return Deadline(Clock::now() + d); }
-  static Deadline never() { return Deadline(Clock::time_point::max()); }
+  // `flag`: the one that sets `d`, with its dashes, a literal; none if nobody can set it.
+  static Deadline in(Duration d, const char* flag = nullptr) { return {Clock::now() + d, d, flag}; }
+  static Deadline never() { return {Clock::time_point::max(), Duration::max(), nullptr}; }
+
+  // The time that was given, for the message of an error: "5m0s", or "5m0s (--garden-request-timeout)".
+  std::string limit() const;
 
   bool passed() const { return Clock::now() >= when_; }
   bool is_never() const { return when_ == Clock::time_point::max(); }
@@ -26,11 +34,15 @@ class Deadline {
   }
 
   // The earlier of the two.
-  Deadline or_in(Duration d) const { return Deadline(std::min(when_, Clock::now() + d)); }
+  Deadline or_in(Duration d) const {
+    return std::min(*this, in(d), [](auto& a, auto& b) { return a.when_ < b.when_; });
+  }
 
  private:
-  explicit Deadline(Clock::time_point when) : when_(when) {}
+  Deadline(Clock::time_point when, Duration given, const char* flag) : when_(when), given_(given), flag_(flag) {}
   Clock::time_point when_;
+  Duration given_;
+  const char* flag_;
 };
 
 }  // namespace concourse

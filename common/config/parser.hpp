@@ -32,8 +32,8 @@ std::string help_text(const Program& program);
 // The manual page, in roff's man macros: the same table.
 std::string man_page(const Program& program);
 
-// Go's time.ParseDuration and its inverse in Go's form ("1h30m0s"). Throws Error(invalid).
+// Go's time.ParseDuration. Throws Error(invalid).
 Duration parse_duration(std::string_view text);
-std::string duration_text(Duration d);
+using concourse::duration_text;  // its inverse
 
 }  // namespace concourse::config

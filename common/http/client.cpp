@@ -58,7 +58,7 @@ Answer call(const Endpoint& endpoint, const std::string& method, const std::stri
   };
   const auto result = client.send(request);
   if (!result && deadline.passed())
-    throw Error(ErrorKind::timeout, method + " " + target + " at " + endpoint.text + ": no answer in time");
+    throw Error(ErrorKind::timeout, method + " " + target + " at " + endpoint.text + ": no answer within " + deadline.limit());
   if (!result)
     throw Error(ErrorKind::unavailable, method + " " + target + " at " + endpoint.text + ": " + httplib::to_string(result.error()));
   answer.status = result->status;

@@ -91,7 +91,8 @@ void Cgroup::remove(Deadline deadline) const {
     for (const auto& hierarchy : list_directory(mounts_)) dirs.push_back(mounts_ / hierarchy / path_.substr(1));
   for (const auto& dir : dirs)
     while (!remove_cgroup(dir)) {
-      if (deadline.passed()) throw Error(ErrorKind::timeout, "the cgroup '" + dir.string() + "' does not become empty");
+      if (deadline.passed())
+        throw Error(ErrorKind::timeout, "the cgroup '" + dir.string() + "' does not become empty within " + deadline.limit());
       ::poll(nullptr, 0, 5);  // the kernel tells nobody when a killed process has left
     }
 }

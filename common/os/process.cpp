@@ -132,14 +132,15 @@ RunResult run_program(const std::vector<std::string>& argv, Deadline deadline) {
   RunResult result;
   char buffer[4096];
   for (;;) {
-    if (!wait_for(read_end.get(), POLLIN, deadline)) throw Error(ErrorKind::timeout, "'" + argv.at(0) + "' took too long; killed");
+    if (!wait_for(read_end.get(), POLLIN, deadline))
+      throw Error(ErrorKind::timeout, "'" + argv.at(0) + "' took longer than " + deadline.limit() + "; killed");
     const ssize_t n = ::read(read_end.get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;
     if (result.output.size() < (64 << 10)) result.output.append(buffer, static_cast<std::size_t>(n));
   }
   const auto status = child.wait(deadline);
-  if (!status) throw Error(ErrorKind::timeout, "'" + argv.at(0) + "' took too long; killed");
+  if (!status) throw Error(ErrorKind::timeout, "'" + argv.at(0) + "' took longer than " + deadline.limit() + "; killed");
   result.status = *status;
   return result;
 }

@@ -41,7 +41,9 @@ UniqueFd new_socket(int flags) {
   return fd;
 }
 
-[[noreturn]] void timed_out(const char* what) { throw Error(ErrorKind::timeout, std::string(what) + ": deadline passed"); }
+[[noreturn]] void timed_out(const std::string& what, Deadline deadline) {
+  throw Error(ErrorKind::timeout, what + ": not within " + deadline.limit());
+}
 
 // Fills `size` bytes, and adds what travels with them to the frame. False at a clean end of stream before the first byte.
 bool receive_exactly(int socket, char* out, std::size_t size, Frame& frame, Deadline deadline) {
@@ -58,7 +60,7 @@ bool receive_exactly(int socket, char* out, std::size_t size, Frame& frame, Dead
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) throw SysError("receive a message");
-      if (!wait_for(socket, POLLIN, deadline)) timed_out("receive a message");
+      if (!wait_for(socket, POLLIN, deadline)) timed_out("receive a message", deadline);
       continue;
     }
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
@@ -118,7 +120,7 @@ UniqueFd connect_unix(const std::filesystem::path& path, Deadline deadline) {
     }
     // EAGAIN: the backlog is full. A Unix socket gives no event for "room again", so look again shortly.
     if (errno != EAGAIN && errno != EINTR) throw SysError("connect to '" + path.string() + "'");
-    if (deadline.passed()) timed_out(("connect to '" + path.string() + "'").c_str());
+    if (deadline.passed()) timed_out("connect to '" + path.string() + "'", deadline);
     ::poll(nullptr, 0, 5);
   }
 }
@@ -156,7 +158,7 @@ void send_frame(int socket, std::string_view body, const std::vector<int>& fds, 
     if (n >= 0) {
       done += static_cast<std::size_t>(n);
     } else if (errno == EAGAIN) {
-      if (!wait_for(socket, POLLOUT, deadline)) timed_out("send a message");
+      if (!wait_for(socket, POLLOUT, deadline)) timed_out("send a message", deadline);
     } else if (errno != EINTR) {
       throw SysError("send a message");
     }

@@ -56,7 +56,7 @@ Addresses look_up(const std::string& host_port, Deadline deadline) {
     if (rc == 0 || rc == EAI_ALLDONE || rc == EAI_INTR || gai_error(&lookup->request) != EAI_INPROGRESS) continue;
     // The resolver's thread still writes into a look-up that can't be cancelled: leave it to it.
     if (gai_cancel(&lookup->request) != EAI_CANCELED) (void)lookup.release();
-    throw Error(ErrorKind::timeout, "look up TSA " + host_port + ": no answer from the name servers in time");
+    throw Error(ErrorKind::timeout, "look up TSA " + host_port + ": no answer from the name servers within " + deadline.limit());
   }
   if (const int error = gai_error(&lookup->request); error != 0) lookup_failed(host_port, error);
   return Addresses(lookup->request.ar_result);
@@ -75,7 +75,7 @@ UniqueFd dial(const std::string& host_port, Deadline deadline) {
     int error = ::connect(fd.get(), address->ai_addr, address->ai_addrlen) == 0 ? 0 : errno;
     if (error == EINPROGRESS) {
       if (!os::wait_for(fd.get(), POLLOUT, deadline))
-        throw Error(ErrorKind::timeout, "connect to TSA " + host_port + ": no answer in time");
+        throw Error(ErrorKind::timeout, "connect to TSA " + host_port + ": no answer within " + deadline.limit());
       socklen_t size = sizeof error;
       getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
     }

@@ -186,7 +186,7 @@ void Session::fail(const std::string& what, long rc) const {
 void wait_until_done(Session& session, const std::string& what, Deadline deadline, const std::function<bool()>& step) {
   for (session.begin_turn(); !step(); session.begin_turn())
     if (deadline.passed() || !os::wait_for(session.fd(), session.poll_events(), deadline))
-      throw Error(ErrorKind::timeout, what + ": no answer from TSA " + session.host() + " in time");
+      throw Error(ErrorKind::timeout, what + ": no answer from TSA " + session.host() + " within " + deadline.limit());
 }
 
 }  // namespace concourse::ssh

@@ -302,7 +302,11 @@ void Beacon::stop_step() {
   if (registrations > 0 && channels > 0 && !idle_too_long) return;
   if (registrations > 0 && channels == 0 && now - last_moved < kPatience) return;
   if (channels > 0)
-    log::warn("connections cut at the end of the drain timeout", {{"channels", static_cast<std::uint64_t>(channels)}});
+    log::warn("connections cut at the end of the drain timeout",
+              {{"channels", static_cast<std::uint64_t>(channels)},
+               {"limit", stop_status_ == protocol::beacon::kExitDrainTimeout
+                             ? "the end of the drain"
+                             : duration_text(options_.connection_drain_timeout) + " (--connection-drain-timeout)"}});
   finish(stop_status_);
 }
 

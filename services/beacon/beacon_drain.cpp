@@ -164,7 +164,7 @@ std::string Beacon::waits_for() const {
 void Beacon::drain_expired() {
   if (stop_status_ == protocol::beacon::kExitDrainTimeout) return;  // on the way
   log::warn(drain_.limit ? "the drain took longer than its deadline" : "the drain took longer than --drain-timeout",
-            {{"state", word_of(drain_.drain)}, {"waited_for", waits_for()}});
+            {{"state", word_of(drain_.drain)}, {"limit", duration_text(drain_limit())}, {"waited_for", waits_for()}});
   stop_status_ = protocol::beacon::kExitDrainTimeout;
   if (drain_.drain == Drain::landing || link() == nullptr) return stop();
   // As for a retiring worker that is told to stop: it leaves the cluster, its builds or not.

@@ -66,7 +66,8 @@ void Beacon::check_draining() {
     const auto idle_since = std::max(registration->phase_since(), link != nullptr ? link->last_forwarded() : Clock::time_point{});
     if (Clock::now() - idle_since > options_.connection_drain_timeout) given_up.push_back(registration.get());
   }
-  for (auto* registration : given_up) ended(registration, RegistrationEnd::lost, "idle for the whole drain timeout");
+  const auto why = "idle for " + duration_text(options_.connection_drain_timeout) + " (--connection-drain-timeout)";
+  for (auto* registration : given_up) ended(registration, RegistrationEnd::lost, why);
 }
 
 void Beacon::check_disk() {

@@ -77,7 +77,7 @@ std::string ContainerStore::create(ContainerSpec spec) {
   if (runtime_.own_cgroup_procs) move = begin_cgroup_move(*runtime_.own_cgroup_procs);
 
   auto network = step("network", [&] { return network_.reserve(handle, spec.network, spec.hermetic); });
-  const auto deadline = Deadline::in(options_.request_timeout);
+  const auto deadline = options_.request_timeout.deadline();
   const auto dir = options_.paths.container(handle);
   std::shared_ptr<Container> container;
   try {
@@ -123,7 +123,7 @@ void ContainerStore::build(Container& container, ContainerMounts& mounts, Deadli
     mounts.add_file("resolv.conf", resolv_conf_text(spec.hermetic, options_.etc));
     const auto bundle = oci_spec(spec, runtime_.machine, dir, mounts.runtime_mounts(dir));
     os::replace_file(bundle_path(dir), dump_json(bundle), 0600);
-    auto config = runtime_.shim_config(spec, container.namespace_owner(), options_.request_timeout);
+    auto config = runtime_.shim_config(spec, container.namespace_owner(), options_.request_timeout.duration);
     config.mounts = mounts.list();
     os::replace_file(protocol::shim::config_path(dir), dump_json(protocol::shim::to_json(config)), 0600);
   });
@@ -142,7 +142,7 @@ void ContainerStore::destroy(const std::string& handle) {
   if (!container->life().begin_end()) throw Error(ErrorKind::conflict, "container already being destroyed");
   ScopeExit give_up([&] { container->life().end_failed(); });
   count_oom_kills(*container);  // what its cgroup tells is gone with it
-  tear_down(*container, Deadline::in(options_.request_timeout));
+  tear_down(*container, options_.request_timeout.deadline());
   lift_disk_limit(options_.paths, container->spec());
   network_.give_back(container->network());
   owners_.give_back(container->namespace_owner());

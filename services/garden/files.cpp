@@ -35,7 +35,7 @@ struct Pipe {
 class Transfer {
  public:
   Transfer(const Container& container, const FilesRequest& files, bool in) : limit_(files.limit) {
-    const auto proc = container.shim().init_proc(Deadline::in(limit_));
+    const auto proc = container.shim().init_proc(limit_.deadline());
     Pipe data, errors;
     child_ = os::Child::spawn(
         {.argv = {files.nstar, in ? "in" : "out", files.user, files.path},
@@ -73,8 +73,8 @@ class Transfer {
   // Throws what nstar had to say, if it failed.
   void finish(const char* what) {
     stream_.reset();
-    const auto status = child_.wait(Deadline::in(limit_));
-    if (!status) throw Error(ErrorKind::timeout, std::string(what) + ": no end within the request's time");
+    const auto status = child_.wait(limit_.deadline());
+    if (!status) throw Error(ErrorKind::timeout, std::string(what) + ": no end within " + limit_.deadline().limit());
     if (status->code == 0) return;
     char text[4096];
     const auto n = ::read(errors_.get(), text, sizeof text);
@@ -85,14 +85,14 @@ class Transfer {
  private:
   void wait(short events, const std::function<bool()>& cancelled = {}) {
     constexpr auto kLook = std::chrono::seconds(1);  // between two looks at whether anybody still wants it
-    for (const auto deadline = Deadline::in(limit_); !deadline.passed();) {
+    for (const auto deadline = limit_.deadline(); !deadline.passed();) {
       if (os::wait_for(stream_.get(), events, Deadline::in(kLook))) return;
       if (cancelled && cancelled()) throw Error(ErrorKind::cancelled, "the client has gone");
     }
-    throw Error(ErrorKind::timeout, "the container's files didn't move within the request's time");
+    throw Error(ErrorKind::timeout, "the container's files didn't move for " + limit_.deadline().limit());
   }
 
-  const Duration limit_;
+  const RequestLimit limit_;
   os::Child child_;
   UniqueFd stream_, errors_;
 };

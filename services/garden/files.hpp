@@ -7,14 +7,15 @@
 
 #include "common/http/message.hpp"
 #include "services/garden/container.hpp"
+#include "services/garden/options.hpp"
 
 namespace concourse::garden {
 
 struct FilesRequest {
-  std::string nstar;  // the program
-  std::string user;   // empty: root
-  std::string path;   // in the container; a relative one starts in the user's home
-  Duration limit;     // for one step of the transfer to move
+  std::string nstar;   // the program
+  std::string user;    // empty: root
+  std::string path;    // in the container; a relative one starts in the user's home
+  RequestLimit limit;  // for one step of the transfer to move
 };
 
 // Extracts the tar archive that is the request's body. Returns when it has been extracted as a whole; else throws Error with

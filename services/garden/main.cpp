@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
     });
     ctx.ready();
     ctx.serve();
-    server.stop(Deadline::in(options.request_timeout));
+    server.stop(options.request_timeout.deadline());
     store.leave();
   });
 }

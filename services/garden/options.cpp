@@ -75,8 +75,8 @@ Options parse_options(const config::Values& given) {
   if (values.integer("garden-max-containers") < 0)
     throw Error(ErrorKind::usage, "flag --garden-max-containers: must not be negative");
   o.max_containers = static_cast<std::uint64_t>(values.integer("garden-max-containers"));
-  o.request_timeout = values.duration("garden-request-timeout");
-  if (o.request_timeout <= Duration::zero()) o.request_timeout = std::chrono::hours(24);
+  o.request_timeout.duration = values.duration("garden-request-timeout");
+  if (o.request_timeout.duration <= Duration::zero()) o.request_timeout = {std::chrono::hours(24), true};
   o.default_grace_time = values.duration("garden-default-grace-time");
   o.network.id = o.paths.worker_id();
   o.network.owner = o.paths.runtime_dir.string();

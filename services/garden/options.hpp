@@ -13,12 +13,19 @@
 
 namespace concourse::garden {
 
+// --garden-request-timeout: the time that one request, or one step of a long one, may take.
+struct RequestLimit {
+  Duration duration{};
+  bool unlimited = false;  // the flag says so; `duration` then ends what would hang for ever
+  Deadline deadline() const { return Deadline::in(duration, unlimited ? nullptr : "--garden-request-timeout"); }
+};
+
 struct Options {
   Paths paths;
   std::string oci_runtime;  // empty: choose
   std::string programs;     // directory of concourse-shim, -nstar and -init: our own
   std::uint64_t max_containers = 0;
-  Duration request_timeout{};
+  RequestLimit request_timeout;
   Duration default_grace_time{};
   NetworkSettings network;
   EtcSettings etc;

@@ -65,7 +65,7 @@ class Handlers {
       throw Error(ErrorKind::conflict, "container is being destroyed");
     }
   }
-  Deadline deadline() const { return Deadline::in(api_.options.request_timeout); }
+  Deadline deadline() const { return api_.options.request_timeout.deadline(); }
 
   void list(Request& request, Reply& reply) const {
     PropertyMap filter;

@@ -5,7 +5,6 @@
 #include <thread>
 
 #include "common/base/json.hpp"
-#include "common/config/parser.hpp"
 #include "common/daemon/log_request.hpp"
 
 namespace concourse::healthchecker {
@@ -41,7 +40,7 @@ std::shared_ptr<Checker::Run> Checker::join_or_start() {
     if (!current_->complete()) return current_;
   }
   current_ = std::make_shared<Run>();
-  current_->deadline = Deadline::in(timeout_);
+  current_->deadline = Deadline::in(timeout_, "--healthcheck-timeout");
   current_->wanted = targets_.size();
   for (const auto& target : targets_)
     std::thread(log::in_this_request([run = current_, probe = probe_, timeout = timeout_, target] {
@@ -60,7 +59,7 @@ Report Checker::check() {
   run->changed.wait_until(lock, run->deadline.when(), [&] { return run->complete(); });
   --waiting_;
   auto report = run->report;
-  for (const auto& target : targets_) report.try_emplace(target.name, "no answer within " + config::duration_text(timeout_));
+  for (const auto& target : targets_) report.try_emplace(target.name, "no answer within " + run->deadline.limit());
   return report;
 }
 

@@ -86,11 +86,12 @@ void serve(daemon::Context& ctx) {
     reply.json(dump_json(verdict), bool_field(verdict, name) ? 200 : 503);
   };
   const auto live = [&](http::Request&, http::Reply& reply) {
-    reply_verdict(healthchecker::liveness(healthchecker::ask_services(runtime_dir, services, Deadline::in(timeout))), "live",
-                  reply);
+    reply_verdict(
+        healthchecker::liveness(healthchecker::ask_services(runtime_dir, services, Deadline::in(timeout, "--healthcheck-timeout"))),
+        "live", reply);
   };
   const auto ready = [&](http::Request&, http::Reply& reply) {
-    const auto statements = healthchecker::ask_services(runtime_dir, services, Deadline::in(timeout));
+    const auto statements = healthchecker::ask_services(runtime_dir, services, Deadline::in(timeout, "--healthcheck-timeout"));
     reply_verdict(healthchecker::readiness(statements, checker.check()), "ready", reply);
   };
   const auto metrics = [&](http::Request&, http::Reply& reply) {

@@ -24,7 +24,7 @@ std::string probe(const Target& target, Duration timeout) {
     if (answer.status >= 200 && answer.status < 300) return "";
     return "GET " + target.request + " was answered with status " + std::to_string(answer.status);
   } catch (const Error& e) {
-    return e.what();
+    return e.what() + std::string(e.kind() == ErrorKind::timeout ? " (--healthcheck-timeout)" : "");
   }
 }
 

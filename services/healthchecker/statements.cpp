@@ -34,7 +34,7 @@ Statements ask_services(const std::filesystem::path& runtime_dir, const std::vec
   std::unique_lock lock(board->mutex);
   board->changed.wait_until(lock, deadline.when(), [&] { return board->statements.size() == services.size(); });
   auto statements = board->statements;
-  for (const auto& service : services) statements.try_emplace(service, Statement{{}, "no answer in time"});
+  for (const auto& service : services) statements.try_emplace(service, Statement{{}, "no answer within " + deadline.limit()});
   return statements;
 }
 

@@ -78,7 +78,8 @@ void InitChannel::open(UniqueFd socket, InitEvents& events, Deadline deadline) {
   Report hello{};
   UniqueFd fd;
   ssize_t n = 0;
-  if (!os::wait_for(socket.get(), POLLIN, deadline)) throw Error(ErrorKind::timeout, "the container's init did not start in time");
+  if (!os::wait_for(socket.get(), POLLIN, deadline))
+    throw Error(ErrorKind::timeout, "the container's init did not start within " + deadline.limit());
   if (!receive(socket.get(), hello, fd, n) || n <= 0 || hello.event != static_cast<std::uint32_t>(Event::hello) ||
       hello.value != static_cast<std::int32_t>(init_wire::kVersion))
     throw Error(ErrorKind::internal, "the container's init did not say hello");

@@ -82,7 +82,8 @@ pid_t OciRuntime::run(const UniqueFd& init_socket, const UniqueFd& sealed, Deadl
        .fds = fds,
        .working_dir = {}});
   const auto status = child.wait(deadline);
-  if (!status) throw Error(ErrorKind::timeout, "'" + config_.oci_runtime + " run' took too long; killed");
+  if (!status)
+    throw Error(ErrorKind::timeout, "'" + config_.oci_runtime + " run' took longer than " + deadline.limit() + "; killed");
   if (status->code != 0)
     throw Error(ErrorKind::internal, "'" + config_.oci_runtime + " run' failed: " + last_words(words.read_end));
   const auto pid = parse_u64(trim(os::read_existing_file(protocol::shim::pid_path(dir_), 64)));

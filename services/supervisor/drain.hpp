@@ -42,13 +42,13 @@ class Drain {
   void beacon_ended();
 
   DrainMode mode() const { return mode_; }
+  Duration limit() const { return own_limit_.value_or(limit_); }  // of this drain, from its beginning; zero: none
   bool has_own_deadline() const { return own_limit_.has_value(); }
   Json status() const;
 
  private:
   void tell();
-  Duration limit() const { return own_limit_.value_or(limit_); }  // of this drain, from its beginning; zero: none
-  std::chrono::seconds left() const;                              // of limit()
+  std::chrono::seconds left() const;  // of limit()
   void keep_limit();
 
   EventLoop& loop_;

@@ -15,8 +15,9 @@ namespace concourse::supervisor {
 
 namespace {
 
-const char* too_long(const Drain& drain) {
-  return drain.has_own_deadline() ? "the drain took longer than its deadline" : "the drain took longer than --drain-timeout";
+std::string too_long(const Drain& drain) {
+  return "the drain took longer than " +
+         (drain.has_own_deadline() ? "its deadline" : duration_text(drain.limit()) + " (--drain-timeout)");
 }
 
 std::string_view words_for(BeaconEnd end, const Drain& drain) {

@@ -95,7 +95,7 @@ class Measurement {
   static constexpr int kMaxLevels = 500;  // each is open
 
   const dirent* next(DIR* list) const {
-    if (deadline_.passed()) throw Error(ErrorKind::timeout, "measuring a volume took too long");
+    if (deadline_.passed()) throw Error(ErrorKind::timeout, "measuring a volume took longer than " + deadline_.limit());
     errno = 0;
     const dirent* entry = ::readdir(list);
     if (entry == nullptr && errno != 0) throw SysError("measure a volume");

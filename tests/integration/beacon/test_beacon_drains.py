@@ -181,7 +181,7 @@ def test_a_drains_deadline_holds_over_a_restart_and_without_a_tsa(make_tsa, make
     (beacon.runtime / "beacon-drain").write_text(f"retiring\n{began - 30}\n")
     beacon.start()
     assert beacon.process.wait(60) == TIMEOUT
-    assert beacon.logged("the drain took longer than --drain-timeout", waited_for="a connection to a TSA")
+    assert beacon.logged("the drain took longer than --drain-timeout", limit="20s", waited_for="a connection to a TSA")
 
 
 def test_landing_before_the_first_registration_registers_as_landing(make_tsa, make_beacon, services):
@@ -317,4 +317,4 @@ def test_stopping_gives_idle_connections_up_after_the_drain_timeout(make_tsa, ma
         s.sendall(b"xy")
         wait_until(lambda: services.garden.connections, "the connection")
         assert beacon.end(timeout=30) == 0
-        assert beacon.logged("connections cut at the end of the drain timeout")
+        assert beacon.logged("connections cut at the end of the drain timeout", limit="1s (--connection-drain-timeout)")

@@ -96,3 +96,25 @@ def test_an_operator_is_told_the_id_of_what_failed_and_traces_it(garden, api, in
         told = trace.communicate(timeout=60)[0]
     assert "request failed" in told and "already being destroyed" in told and f"request={request}" in told
     assert "container destroyed" not in told
+
+
+def test_a_request_that_takes_too_long_names_the_flag(make_garden, own_rootfs, scratch):
+    """A container that doesn't start, and one that doesn't answer."""
+    stopping = scratch / "crun-stopping"
+    stopping.write_text(f"#!/bin/sh\n[ ! -p {scratch}/hang ] || case \" $* \" in *' run '*) read x < {scratch}/hang ;; esac\nexec crun \"$@\"\n")
+    stopping.chmod(0o755)
+    garden = make_garden("--garden-request-timeout=2s", f"--oci-runtime={stopping}")
+    handle = garden.api.create(own_rootfs)
+    shim = int((garden.runtime_dir / "garden/containers" / handle / "shim.pid").read_text())
+    os.kill(shim, signal.SIGSTOP)
+    try:
+        asked = garden.api.request("POST", f"/containers/{handle}/processes", {"path": "true", "rlimits": {}, "image": {}})
+        assert "2s (--garden-request-timeout)" in asked.body.decode()
+        assert "2s (--garden-request-timeout)" in garden.api.request("PUT", f"/containers/{handle}/stop", {}).body.decode()
+    finally:
+        os.kill(shim, signal.SIGCONT)
+    os.mkfifo(scratch / "hang")
+    made = garden.api.request("POST", "/containers", {"handle": "slow", "rootfs": f"raw://{own_rootfs}", "image": {}, "limits": {}})
+    assert "2s (--garden-request-timeout)" in made.body.decode()
+    (scratch / "hang").unlink()
+    assert garden.api.containers() == [handle]

@@ -196,7 +196,7 @@ def test_a_drain_has_a_deadline(worker, drain_exit):
     assert "--drain-timeout=100ms" in worker.events("beacon", "started")[0]["arguments"]
     worker.process.send_signal(signal.SIGUSR1)
     assert worker.process.wait(60) == 3
-    worker.wait_for_log("supervisor.stopping", reason="the drain took longer than --drain-timeout")
+    worker.wait_for_log("supervisor.stopping", reason="the drain took longer than 100ms (--drain-timeout)")
     assert worker.leftovers() == []
 
 
