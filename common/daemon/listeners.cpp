@@ -19,7 +19,42 @@ namespace concourse::daemon {
 
 namespace {
 constexpr int kFirstInherited = 3;
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+  sockaddr_in* v4() { return reinterpret_cast<sockaddr_in*>(&storage); }
+  sockaddr_in6* v6() { return reinterpret_cast<sockaddr_in6*>(&storage); }
+  int family() const { return storage.ss_family; }
+  unsigned short port() { return ntohs(family() == AF_INET6 ? v6()->sin6_port : v4()->sin_port); }
+  std::string bytes() {
+    if (family() == AF_INET6) return {reinterpret_cast<const char*>(&v6()->sin6_addr), sizeof(in6_addr)};
+    return {reinterpret_cast<const char*>(&v4()->sin_addr), sizeof(in_addr)};
+  }
+  bool is_any() { return bytes().find_first_not_of('\0') == std::string::npos; }
+};
+
+std::optional<Address> parse_address(const std::string& ip, unsigned short port) {
+  Address address;
+  if (inet_pton(AF_INET, ip.c_str(), &address.v4()->sin_addr) == 1) {
+    address.v4()->sin_family = AF_INET;
+    address.v4()->sin_port = htons(port);
+    address.size = sizeof(sockaddr_in);
+  } else if (inet_pton(AF_INET6, ip.c_str(), &address.v6()->sin6_addr) == 1) {
+    address.v6()->sin6_family = AF_INET6;
+    address.v6()->sin6_port = htons(port);
+    address.size = sizeof(sockaddr_in6);
+  } else {
+    return std::nullopt;
+  }
+  return address;
 }
+
+bool has_ipv6() { return static_cast<bool>(UniqueFd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0))); }
+
+}  // namespace
 
 Listeners Listeners::inherit() {
   Listeners listeners;
@@ -65,42 +100,31 @@ UniqueFd Listeners::take_tcp(const std::string& name, const std::string& ip, uns
 }
 
 bool is_bound_to(int fd, const std::string& ip, unsigned short port) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return false;
-  const bool v6 = storage.ss_family == AF_INET6;
-  if (!v6 && storage.ss_family != AF_INET) return false;
-  const auto* in4 = reinterpret_cast<const sockaddr_in*>(&storage);
-  const auto* in6 = reinterpret_cast<const sockaddr_in6*>(&storage);
-  unsigned char wanted[16]{};
-  if (inet_pton(v6 ? AF_INET6 : AF_INET, ip.c_str(), wanted) != 1) return false;
-  const bool same_ip = v6 ? std::equal(wanted, wanted + 16, in6->sin6_addr.s6_addr)
-                          : std::equal(wanted, wanted + 4, reinterpret_cast<const unsigned char*>(&in4->sin_addr));
-  return same_ip && (port == 0 || port == ntohs(v6 ? in6->sin6_port : in4->sin_port));
+  Address bound;
+  if (getsockname(fd, bound.get(), &bound.size) != 0 || (bound.family() != AF_INET && bound.family() != AF_INET6)) return false;
+  auto wanted = parse_address(ip, port);
+  if (!wanted || (port != 0 && port != bound.port())) return false;
+  // An IPv4 one for 0.0.0.0 is an earlier version's, which goes on until the worker is stopped.
+  if (wanted->is_any() && bound.family() == AF_INET6) {
+    int ipv6_only = 0;
+    socklen_t size = sizeof ipv6_only;
+    return bound.is_any() && getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &ipv6_only, &size) == 0 && ipv6_only == 0;
+  }
+  return bound.family() == wanted->family() && bound.bytes() == wanted->bytes();
 }
 
 UniqueFd listen_tcp(const std::string& ip, unsigned short port) {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
-  if (inet_pton(AF_INET, ip.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(port);
-    size = sizeof *v4;
-  } else if (inet_pton(AF_INET6, ip.c_str(), &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(port);
-    size = sizeof *v6;
-  } else {
-    throw Error(ErrorKind::invalid, "'" + ip + "' is not an IP address");
-  }
-  const std::string what = "listen on " + (storage.ss_family == AF_INET6 ? "[" + ip + "]" : ip) + ":" + std::to_string(port);
-  UniqueFd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  auto address = parse_address(ip, port);
+  if (!address) throw Error(ErrorKind::invalid, "'" + ip + "' is not an IP address");
+  const std::string what = "listen on " + (address->family() == AF_INET6 ? "[" + ip + "]" : ip) + ":" + std::to_string(port);
+  const bool both = address->is_any() && has_ipv6();
+  if (both) address = parse_address("::", port);
+  UniqueFd fd(::socket(address->family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) throw SysError(what);
-  const int on = 1;
+  const int on = 1, off = 0;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), size) != 0 || ::listen(fd.get(), 1024) != 0) throw SysError(what);
+  if (both) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  if (::bind(fd.get(), address->get(), address->size) != 0 || ::listen(fd.get(), 1024) != 0) throw SysError(what);
   return fd;
 }
 

@@ -29,7 +29,8 @@ class Listeners {
   std::map<std::string, UniqueFd> fds_;
 };
 
-// A TCP socket listening on ip:port, IPv4 or IPv6. Throws Error naming the address; "address already in use" says who
+// A TCP socket listening on ip:port, IPv4 or IPv6; 0.0.0.0 and :: are every address of both, as in the Go worker, where the kernel
+// has both. Throws Error naming the address; "address already in use" says who
 // should be looked for.
 UniqueFd listen_tcp(const std::string& ip, unsigned short port);
 

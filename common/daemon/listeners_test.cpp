@@ -72,3 +72,39 @@ TEST_CASE("listeners: without an inherited socket one is made, for its owner onl
   CHECK((st.st_mode & 0777) == 0600);
   CHECK(os::connect_unix(folder / "control/x.sock", Deadline::in(std::chrono::seconds(30))));
 }
+
+TEST_CASE("listeners: 0.0.0.0 and :: are every address of both families") {
+  for (const char* any : {"0.0.0.0", "::"}) {
+    const auto fd = listen_tcp(any, 0);
+    sockaddr_in6 bound{};
+    socklen_t size = sizeof bound;
+    REQUIRE(getsockname(fd.get(), reinterpret_cast<sockaddr*>(&bound), &size) == 0);
+    REQUIRE(bound.sin6_family == AF_INET6);
+    for (const char* same : {"0.0.0.0", "::"}) CHECK(is_bound_to(fd.get(), same, ntohs(bound.sin6_port)));
+    for (const char* other : {"127.0.0.1", "::1"}) CHECK_FALSE(is_bound_to(fd.get(), other, 0));
+    const UniqueFd v4(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), v6(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in to4{};
+    to4.sin_family = AF_INET;
+    to4.sin_port = bound.sin6_port;
+    to4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto to6 = bound;
+    to6.sin6_addr = in6addr_loopback;
+    CHECK(::connect(v4.get(), reinterpret_cast<sockaddr*>(&to4), sizeof to4) == 0);
+    CHECK(::connect(v6.get(), reinterpret_cast<sockaddr*>(&to6), sizeof to6) == 0);
+  }
+}
+
+TEST_CASE("listeners: an inherited socket of one family is not one of both, but for an earlier version's") {
+  const UniqueFd v6(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)), v4(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  setsockopt(v6.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  sockaddr_in6 any6{};
+  any6.sin6_family = AF_INET6;
+  sockaddr_in any4{};
+  any4.sin_family = AF_INET;
+  REQUIRE(::bind(v6.get(), reinterpret_cast<sockaddr*>(&any6), sizeof any6) == 0);
+  REQUIRE(::bind(v4.get(), reinterpret_cast<sockaddr*>(&any4), sizeof any4) == 0);
+  CHECK_FALSE(is_bound_to(v6.get(), "::", 0));
+  CHECK_FALSE(is_bound_to(v4.get(), "::", 0));
+  CHECK(is_bound_to(v4.get(), "0.0.0.0", 0));
+}

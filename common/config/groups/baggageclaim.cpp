@@ -14,9 +14,9 @@ Group baggageclaim_group() {
         .type = Type::ip,
         .value = "127.0.0.1",
         .help =
-            "Address on which BaggageClaim is served in addition to its Unix socket, 0.0.0.0 for peer-to-peer streaming; "
-            "only if this or --baggageclaim-bind-port is given. One that isn't loopback offers stream-in and the list of volumes, "
-            "which is what other workers need, and nothing else."},
+            "Address on which BaggageClaim is served in addition to its Unix socket, 0.0.0.0 (every address, IPv6 too) for peer-to-peer "
+            "streaming; only if this or --baggageclaim-bind-port is given. One that isn't loopback offers stream-in and the list of "
+            "volumes, which is what other workers need, and nothing else."},
        {.name = "baggageclaim-bind-port",
         .type = Type::port,
         .value = "7788",
