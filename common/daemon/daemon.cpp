@@ -141,7 +141,7 @@ int run(const std::string& name, int argc, char** argv, const std::function<void
     if (std::find(argv, argv + argc, std::string("--") + config::kCheckConfig) != argv + argc)
       for (const auto& problem : e.each()) std::fprintf(stderr, "%s: error: %s\n", name.c_str(), problem.c_str());
     else return fail(name, e.what(), e.kind() == ErrorKind::usage ? 2 : 1);
-    return ended(2);
+    return ended(e.kind() == ErrorKind::usage ? 2 : 1);
   } catch (const Error& e) {
     return fail(name, e.what(), e.kind() == ErrorKind::usage ? 2 : 1);
   } catch (const std::exception& e) {

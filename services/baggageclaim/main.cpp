@@ -2,8 +2,10 @@
 #include <atomic>
 #include <thread>
 
+#include "common/config/groups.hpp"
 #include "common/daemon/daemon.hpp"
 #include "common/daemon/log.hpp"
+#include "common/host/peer_address.hpp"
 #include "common/http/server.hpp"
 #include "common/protocol/baggageclaim.hpp"
 #include "services/baggageclaim/api/creation_routes.hpp"
@@ -57,7 +59,11 @@ void convert(const Tree& tree) {
 int main(int argc, char** argv) {
   return daemon::run("concourse-baggageclaim", argc, argv, [](daemon::Context& ctx) {
     const auto options = parse_options(ctx.arguments(), config::current_environment());
-    if (!options.standalone) ctx.checked(options.values);
+    const auto peers = options.standalone ? host::Findings{} : host::peer_streaming(options.values, host::interface_addresses());
+    if (!options.standalone) {
+      if (options.values.flag(config::kCheckConfig)) host::report(ctx.name(), peers);
+      ctx.checked(options.values);
+    }
     prepare_process(options);
     // Before the sockets are touched: they may be another server's.
     auto lock = lock_tree(options.paths);
@@ -67,6 +73,8 @@ int main(int argc, char** argv) {
       return convert(Tree(options, std::move(lock)));
     }
     ctx.start("baggageclaim", options.values, options.control_socket);
+    for (const auto& finding : peers)
+      if (finding.verdict != host::Verdict::ok) log::warn(finding.subject + ": " + finding.what, {{"remedy", finding.remedy}});
     Tree tree(options, std::move(lock));
     serve(ctx, options, tree);
     tree.close(/*keep_mounts=*/garden_runs(options));

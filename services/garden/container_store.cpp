@@ -11,6 +11,7 @@
 #include "services/garden/cgroup_move.hpp"
 #include "services/garden/disk/disk_limit.hpp"
 #include "services/garden/errors.hpp"
+#include "services/garden/host_findings.hpp"
 #include "services/garden/mounts/container_mounts.hpp"
 #include "services/garden/paths.hpp"
 
@@ -49,8 +50,9 @@ std::int64_t milliseconds_since(Clock::time_point start) {
 
 }  // namespace
 
-ContainerStore::ContainerStore(const Options& options, const Runtime& runtime, Network& network, ShimEvents& events)
-    : options_(options), runtime_(runtime), network_(network), events_(events), owners_(options.namespace_owners) {}
+ContainerStore::ContainerStore(const Options& options, const Runtime& runtime, Network& network, dns::NameService& names,
+                               ShimEvents& events)
+    : options_(options), runtime_(runtime), network_(network), names_(names), events_(events), owners_(options.namespace_owners) {}
 
 void ContainerStore::reserve(const std::string& handle) {
   const std::lock_guard lock(mutex_);
@@ -68,6 +70,7 @@ void ContainerStore::release(const std::string& handle) {
 std::string ContainerStore::create(ContainerSpec spec) {
   const auto start = Clock::now();
   auto handle = spec.handle;
+  check_limits(spec.limits);
   reserve(handle);
   ScopeExit forget([&] { release(handle); });
   ContainerMounts mounts(options_.paths, spec, owner_of(spec, runtime_.machine));
@@ -120,7 +123,7 @@ void ContainerStore::build(Container& container, ContainerMounts& mounts, Deadli
   step("files", [&] {
     mounts.add_file("hosts", hosts_text(hostname_of(spec.handle), container.addresses(), options_.etc));
     mounts.add_file("hostname", hostname_of(spec.handle) + "\n");
-    mounts.add_file("resolv.conf", resolv_conf_text(spec.hermetic, options_.etc));
+    mounts.add_file("resolv.conf", names_.resolv_conf(spec.hermetic));
     const auto bundle = oci_spec(spec, runtime_.machine, dir, mounts.runtime_mounts(dir));
     os::replace_file(bundle_path(dir), dump_json(bundle), 0600);
     auto config = runtime_.shim_config(spec, container.namespace_owner(), options_.request_timeout.duration);

@@ -15,6 +15,7 @@
 
 #include "services/garden/container.hpp"
 #include "services/garden/create_record.hpp"
+#include "services/garden/dns/name_service.hpp"
 #include "services/garden/options.hpp"
 #include "services/garden/runtime.hpp"
 #include "services/garden/shim_events.hpp"
@@ -23,7 +24,8 @@ namespace concourse::garden {
 
 class ContainerStore {
  public:
-  ContainerStore(const Options& options, const Runtime& runtime, Network& network, ShimEvents& events);  // all four outlive it
+  // All five outlive it.
+  ContainerStore(const Options& options, const Runtime& runtime, Network& network, dns::NameService& names, ShimEvents& events);
 
   // Finds the containers that live, ends and removes what is left of the others. Before anything else; not thread-safe.
   void recover();
@@ -66,6 +68,7 @@ class ContainerStore {
   const Options& options_;
   const Runtime& runtime_;
   Network& network_;
+  dns::NameService& names_;
   ShimEvents& events_;
   mutable std::mutex mutex_;  // guards containers_; a null container is one in the making
   std::map<std::string, std::shared_ptr<Container>> containers_;

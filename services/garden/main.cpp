@@ -1,16 +1,16 @@
 // concourse-garden: the Garden API over native containers. Its containers live in shims of their own and don't notice when it
 // is restarted. Signals: TERM and INT stop it in order (requests that are running are waited for, containers go on).
 #include <csignal>
-#include <optional>
 
 #include "common/config/groups.hpp"
 #include "common/config/parser.hpp"
 #include "common/daemon/daemon.hpp"
 #include "common/daemon/log.hpp"
 #include "common/protocol/paths.hpp"
-#include "services/garden/dns/dns_proxy.hpp"
+#include "services/garden/dns/name_service.hpp"
 #include "services/garden/errors.hpp"
 #include "services/garden/grace_timer.hpp"
+#include "services/garden/host_findings.hpp"
 #include "services/garden/options.hpp"
 #include "services/garden/routes.hpp"
 #include "services/garden/shim_client.hpp"
@@ -20,16 +20,20 @@ int main(int argc, char** argv) {
   using namespace concourse;
   return daemon::run("concourse-garden", argc, argv, [](daemon::Context& ctx) {
     const auto values = config::parse(garden::program(), ctx.arguments(), config::current_environment());
-    if (values.flag(config::kCheckConfig)) (void)garden::parse_options(values);
+    if (values.flag(config::kCheckConfig)) host::report(ctx.name(), garden::host_findings(garden::parse_options(values)));
     ctx.checked(values);
     ctx.start("garden", values, protocol::control_socket(values.text("runtime-dir"), "garden"));
     const auto options = garden::parse_options(values);
+    for (const auto& finding : garden::host_findings(options))
+      if (finding.verdict == host::Verdict::warning) log::warn(finding.subject + ": " + finding.what, {{"remedy", finding.remedy}});
 
     garden::Network network(options.network);
     const auto runtime = garden::Runtime::discover(options);
     garden::ShimEvents events(ctx.loop());
-    garden::ContainerStore store(options, runtime, network, events);
+    garden::dns::NameService names(options, network);
+    garden::ContainerStore store(options, runtime, network, names, events);
     store.recover();
+    names.start();
     ctx.loop().on_signal(SIGCHLD, "reap shims that have ended", [] { garden::reap_shims(); });
 
     const garden::Api api{store, options, network, runtime};
@@ -44,8 +48,6 @@ int main(int argc, char** argv) {
       server.add_listener(std::move(*tcp));
     }
     server.start();
-    std::optional<garden::dns::DnsProxy> dns_proxy;
-    if (options.dns_proxy) dns_proxy.emplace(garden::ipv4_text(network.gateway()));
     const garden::GraceTimer grace_timer(store);
     ctx.on_status([&](Json& status) {
       status.update({{"containers", store.size()}, {"creations", store.creations()}, {"http", server.statistics()}});

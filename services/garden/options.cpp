@@ -97,9 +97,6 @@ Options parse_options(const config::Values& given) {
                                             : PrivilegedMode::full;
   o.namespace_owners = namespace_owners(values);
   o.dns_proxy = values.flag("garden-dns-proxy-enable");
-  o.network.dns_proxy = o.dns_proxy;
-  // The proxy stands in for the host's servers, which it asks, and behind those that were given.
-  if (o.dns_proxy) o.etc.dns_servers.push_back(ipv4_text(o.network.pool.base + 1));
   o.etc.additional_dns_servers = values.list("garden-additional-dns-server");
   o.tcp = values.given("bind-ip") || values.given("bind-port");
   o.bind_ip = values.text("bind-ip");

@@ -6,6 +6,7 @@
 #include "common/base/error.hpp"
 #include "common/base/scope_exit.hpp"
 #include "common/base/strings.hpp"
+#include "common/daemon/log.hpp"
 #include "common/os/file.hpp"
 #include "services/garden/runtime.hpp"
 #include "services/garden/shim_client.hpp"
@@ -38,10 +39,14 @@ void probe(const Options& options, const Runtime& runtime) {
   const auto dir = options.paths.root() / spec.handle;
   os::make_directories(protocol::shim::mounts_path(dir));
   ScopeExit clean([&] {
-    ShimClient(dir).kill(Deadline::in(kLimit));
-    runtime.remove(spec.handle, Deadline::in(kLimit));
-    runtime.remove_cgroup_parents();
-    os::remove_tree(dir);
+    try {
+      ShimClient(dir).kill(Deadline::in(kLimit));
+      runtime.remove(spec.handle, Deadline::in(kLimit));
+      runtime.remove_cgroup_parents();
+      os::remove_tree(dir);
+    } catch (const Error& e) {
+      log::warn("remains of the container that was tried", {{"handle", spec.handle}, {"error", e.what()}});
+    }
   });
   const ContainerMounts mounts(options.paths, spec, owner);
   os::replace_file(bundle_path(dir), dump_json(oci_spec(spec, runtime.machine, dir, mounts.runtime_mounts(dir))));

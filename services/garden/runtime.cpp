@@ -10,6 +10,7 @@
 #include "common/base/strings.hpp"
 #include "common/daemon/log.hpp"
 #include "common/encoding/base64.hpp"
+#include "common/host/kernel.hpp"
 #include "common/os/file.hpp"
 #include "common/os/process.hpp"
 #include "services/garden/cgroup_move.hpp"
@@ -106,6 +107,9 @@ Runtime Runtime::discover(const Options& options) {
       problems.emplace_back(e.what());
     }
   }
+  // A kernel without them fails in ways of its own in each runtime.
+  if (const auto namespaces = host::user_namespaces(); namespaces.verdict != host::Verdict::ok)
+    throw Error(ErrorKind::unavailable, "no container can be made: " + namespaces.text() + " (" + join(problems, "; ") + ")");
   throw Error(ErrorKind::unavailable, "no container can be made: " + join(problems, "; ") +
                                           (chosen ? " (--oci-runtime)" : ". Install crun or runc, or name one with --oci-runtime"));
 }

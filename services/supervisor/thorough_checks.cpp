@@ -59,14 +59,6 @@ void check_oci_runtime(const config::Values& values, const config::Environment& 
                           "neither crun nor runc is installed; install one, or name another with --oci-runtime");
 }
 
-void check_kernel(ProblemList& problems) {
-  const auto most = parse_i64(trim(os::read_file("/proc/sys/user/max_user_namespaces").value_or("0")));
-  if (!most || *most == 0)
-    problems.emplace_back(
-        ErrorKind::unavailable,
-        "this kernel allows no user namespaces, which unprivileged containers need; set sysctl user.max_user_namespaces");
-}
-
 // A worker that runs already, under a supervisor or under systemd, has its own ports.
 bool is_ours(const ListenerSpec& listener) {
   const auto owner = listener.path.empty() ? port_owner(listener.tcp.port) : std::nullopt;
@@ -96,10 +88,14 @@ std::vector<std::string> check_command(const ServiceSpec& spec, const config::Va
   return command;
 }
 
-// A service says each problem in a line of its own, "<program>: error: …".
-void check_service(const ServiceSpec& spec, const config::Values& values, ProblemList& problems) {
+// A service says each problem in a line of its own, "<program>: error: …", and what it warns of likewise.
+void check_service(const ServiceSpec& spec, const config::Values& values, ProblemList& problems,
+                   std::vector<std::string>& warnings) {
   if (::access(spec.command.at(0).c_str(), X_OK) != 0) return;  // told before
   const auto result = os::run_program(check_command(spec, values), Deadline::in(kServiceLimit));
+  const auto warning = spec.program() + ": warning: ";
+  for (const auto& line : split(result.output, '\n'))
+    if (line.starts_with(warning)) warnings.push_back(line.substr(warning.size()));
   if (result.status.code == 0 && result.status.signal == 0) return;
   const auto prefix = spec.program() + ": error: ";
   bool told = false;
@@ -115,8 +111,8 @@ void check_service(const ServiceSpec& spec, const config::Values& values, Proble
 
 }  // namespace
 
-std::vector<Error> check_thoroughly(const config::Values& values, const config::Environment& environment,
-                                    const fs::path& programs) {
+std::vector<Error> check_thoroughly(const config::Values& values, const config::Environment& environment, const fs::path& programs,
+                                    std::vector<std::string>& warnings) {
   ProblemList problems;
   const auto specs = service_specs(values, programs, environment);
   for (const auto& wrong : wrong_stop_settings(environment)) problems.emplace_back(ErrorKind::usage, wrong);
@@ -124,11 +120,10 @@ std::vector<Error> check_thoroughly(const config::Values& values, const config::
   check_directory(values, "runtime-dir", problems);
   check_certificates(values, problems);
   check_oci_runtime(values, environment, programs, problems);
-  check_kernel(problems);
   check_addresses(specs, problems);
   for (const auto& spec : specs) {
     try {
-      check_service(spec, values, problems);
+      check_service(spec, values, problems, warnings);
     } catch (const Error& e) {
       problems.push_back(with_context(spec.program() + " --check-config", e));
     }

@@ -24,7 +24,8 @@ namespace {
 std::filesystem::path own_directory() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }
 
 // --check-config: one line a problem, all of them.
-void report(daemon::Context& context, const std::vector<Error>& problems) {
+void report(daemon::Context& context, const std::vector<Error>& problems, const std::vector<std::string>& warnings) {
+  for (const auto& warning : warnings) std::fprintf(stderr, "%s: warning: %s\n", context.name().c_str(), warning.c_str());
   std::set<std::string> said;  // several services may have the same to say about a flag that they share
   for (const auto& problem : problems)
     if (said.insert(problem.what()).second) std::fprintf(stderr, "%s: error: %s\n", context.name().c_str(), problem.what());
@@ -52,10 +53,11 @@ void run_worker(daemon::Context& context, const Arguments& arguments) {
   const auto programs = own_directory();
   auto problems = check(values, environment, programs);
   if (check_only) {
-    for (auto& more : check_thoroughly(values, environment, programs)) problems.push_back(std::move(more));
+    std::vector<std::string> warnings;
+    for (auto& more : check_thoroughly(values, environment, programs, warnings)) problems.push_back(std::move(more));
     for (auto text = wrong.rbegin(); text != wrong.rend(); ++text)
       problems.insert(problems.begin(), Error(ErrorKind::usage, *text));
-    return report(context, problems);
+    return report(context, problems, warnings);
   }
   if (!problems.empty()) throw problems.front();
 

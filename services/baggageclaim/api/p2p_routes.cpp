@@ -8,7 +8,7 @@
 #include "common/base/scope_exit.hpp"
 #include "common/daemon/log.hpp"
 #include "common/daemon/log_request.hpp"
-#include "services/baggageclaim/p2p/p2p_url.hpp"
+#include "common/host/peer_address.hpp"
 #include "services/baggageclaim/p2p/peer_stream.hpp"
 #include "services/baggageclaim/stream/stream_out.hpp"
 
@@ -95,7 +95,7 @@ std::string required(const http::Request& request, const char* name) {
 }  // namespace
 
 void get_p2p_url(Service& service, http::Request&, http::Reply& reply) {
-  reply.body = p2p_url(interface_addresses(), *service.p2p.interface_name, service.p2p.family, service.p2p.port);
+  reply.body = host::p2p_url(host::interface_addresses(), *service.p2p.interface_name, service.p2p.family, service.p2p.port);
   reply.content_type = "text/plain; charset=utf-8";
 }
 

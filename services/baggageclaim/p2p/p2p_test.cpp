@@ -6,24 +6,10 @@
 #include "common/daemon/listeners.hpp"
 #include "common/os/unix_socket.hpp"
 #include "services/baggageclaim/p2p/p2p_surface.hpp"
-#include "services/baggageclaim/p2p/p2p_url.hpp"
 #include "services/baggageclaim/p2p/peer_stream.hpp"
 
 using namespace concourse;
 using namespace concourse::baggageclaim;
-
-TEST_CASE("p2p url: the first address of the family on the first interface that matches") {
-  const std::vector<InterfaceAddress> addresses{
-      {"lo", "127.0.0.1", 4, false},  {"lo", "::1", 6, false},       {"eth0", "fe80::1", 6, true},   {"eth0", "10.0.0.5", 4, false},
-      {"eth0", "10.0.0.6", 4, false}, {"eth0", "fd00::5", 6, false}, {"eth01", "10.0.1.1", 4, false}};
-  CHECK(p2p_url(addresses, re2::RE2("eth0"), 4, 7788) == "http://10.0.0.5:7788");
-  CHECK(p2p_url(addresses, re2::RE2("eth0"), 6, 7788) == "http://[fd00::5]:7788");
-  CHECK(p2p_url(addresses, re2::RE2("th01$"), 4, 1) == "http://10.0.1.1:1");
-  CHECK(p2p_url(addresses, re2::RE2("(?i)ETH0"), 4, 1) == "http://10.0.0.5:1");
-  CHECK(p2p_url(addresses, re2::RE2(R"(^\pL+[[:digit:]]{2}\z)"), 4, 1) == "http://10.0.1.1:1");
-  CHECK_THROWS_WITH_AS(p2p_url(addresses, re2::RE2("ens"), 4, 1), "failed to get p2p url, network interface list is empty", Error);
-  CHECK_FALSE(interface_addresses().empty());
-}
 
 TEST_CASE("peer url: a worker's stream-in and nothing else") {
   const auto url = parse_peer_url("http://10.0.0.5:7788/volumes/abc-1/stream-in?path=.&limit=1.5");

@@ -22,7 +22,6 @@ Findings check_services(const std::filesystem::path& runtime_dir);
 // The judgements, apart from where the facts come from.
 Finding judge_kernel(const std::string& release);                                 // uname -r
 Finding judge_runtime(const std::string& path, const std::string& version_text);  // what `--version` printed
-Finding judge_name_servers(const std::string& resolv_conf, bool resolved_lists_others, bool given);
 // Links of containers (name, interface group) that aren't this worker's; `sockets`: /proc/net/unix, which tells of workers that
 // run.
 using Link = std::pair<std::string, std::uint64_t>;

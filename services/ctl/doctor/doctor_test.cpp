@@ -37,15 +37,6 @@ TEST_CASE("doctor: links of other workers are named, with their owner if it runs
   CHECK(found.what.find("cw0a500003 of no worker that runs (group 7)") != std::string::npos);
 }
 
-TEST_CASE("doctor: name servers that containers can't reach") {
-  CHECK(judge_name_servers("nameserver 127.0.0.53\n", false, false).verdict == Verdict::warning);
-  CHECK(judge_name_servers("nameserver ::1\n", false, false).verdict == Verdict::warning);
-  CHECK(judge_name_servers("nameserver 127.0.0.53\n", true, false).verdict == Verdict::ok);
-  CHECK(judge_name_servers("nameserver 127.0.0.53\n", false, true).verdict == Verdict::ok);
-  CHECK(judge_name_servers("search x\nnameserver 10.0.0.2\n", false, false).verdict == Verdict::ok);
-  CHECK(judge_name_servers("", false, false).verdict == Verdict::failure);
-}
-
 TEST_CASE("doctor: keys, room and other people's firewalls") {
   CHECK(judge_key_mode("/k", 0600, 0).verdict == Verdict::ok);
   CHECK(judge_key_mode("/k", 0644, 0).remedy == "chmod 600 /k");

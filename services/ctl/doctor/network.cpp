@@ -1,7 +1,6 @@
 #include <nftables/libnftables.h>
 #include <sys/timex.h>
 
-#include <algorithm>
 #include <ctime>
 #include <map>
 #include <memory>
@@ -10,6 +9,8 @@
 #include "common/base/error.hpp"
 #include "common/base/strings.hpp"
 #include "common/daemon/listeners.hpp"
+#include "common/host/name_servers.hpp"
+#include "common/host/peer_address.hpp"
 #include "common/os/file.hpp"
 #include "common/protocol/worker_id.hpp"
 #include "services/ctl/doctor/checks.hpp"
@@ -53,9 +54,10 @@ Finding forwarding() {
                  "if Garden runs, something turned it off again: sysctl -w net.ipv4.ip_forward=1");
 }
 
-Finding name_servers(const config::Values& settings) {
-  const auto others = os::read_file("/run/systemd/resolve/resolv.conf").value_or("").find("nameserver") != std::string::npos;
-  return judge_name_servers(os::read_file("/etc/resolv.conf").value_or(""), others, !settings.list("garden-dns-server").empty());
+Finding dns(const config::Values& settings) {
+  const host::Reach reach{settings.flag("containerd-v6-enable"), settings.flag("garden-allow-host-access"), host::own_addresses()};
+  return host::judge(host::name_servers(reach), !settings.list("garden-dns-server").empty(),
+                     settings.flag("garden-dns-proxy-enable"));
 }
 
 // The device of the default route, and its largest packet.
@@ -84,8 +86,6 @@ Finding links_of_others(const std::filesystem::path& runtime_dir) {
   return judge_links(runtime_dir.string(), links, os::read_file("/proc/net/unix").value_or(""));
 }
 
-bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
-
 }  // namespace
 
 std::vector<std::string> dropping_chains(const Json& ruleset) {
@@ -100,24 +100,6 @@ std::vector<std::string> dropping_chains(const Json& ruleset) {
       chains.push_back("chain " + string_field(*chain, "family") + " " + table + " " + string_field(*chain, "name"));
   }
   return chains;
-}
-
-Finding judge_name_servers(const std::string& resolv_conf, bool resolved_lists_others, bool given) {
-  if (given) return ok("DNS", "containers get the servers of CONCOURSE_GARDEN_DNS_SERVER");
-  std::vector<std::string> servers;
-  std::istringstream lines(resolv_conf);
-  std::string line, keyword, server;
-  while (std::getline(lines, line)) {
-    std::istringstream words(line);
-    if (words >> keyword >> server && keyword == "nameserver") servers.push_back(server);
-  }
-  if (servers.empty())
-    return failure("DNS", "/etc/resolv.conf names no server", "write one into it, or set CONCOURSE_GARDEN_DNS_SERVER");
-  if (!std::all_of(servers.begin(), servers.end(), is_loopback)) return ok("DNS", "containers ask " + join(servers, ", "));
-  if (resolved_lists_others)
-    return ok("DNS", join(servers, ", ") + " is this machine; containers ask systemd-resolved's servers instead");
-  return warning("DNS", "/etc/resolv.conf has only " + join(servers, ", ") + ", which containers can't reach",
-                 "set CONCOURSE_GARDEN_DNS_SERVER, or CONCOURSE_GARDEN_DNS_PROXY_ENABLE=true");
 }
 
 Finding judge_links(const std::string& runtime_dir, const std::vector<Link>& links, const std::string& sockets) {
@@ -140,7 +122,9 @@ Finding judge_links(const std::string& runtime_dir, const std::vector<Link>& lin
 }
 
 Findings check_network(const std::filesystem::path& runtime_dir, const config::Values& settings) {
-  return {firewall(), forwarding(), links_of_others(runtime_dir), name_servers(settings), mtu(settings)};
+  Findings all{firewall(), forwarding(), links_of_others(runtime_dir), dns(settings), mtu(settings)};
+  for (auto& finding : host::peer_streaming(settings, host::interface_addresses())) all.push_back(std::move(finding));
+  return all;
 }
 
 Findings check_ports(const std::filesystem::path& runtime_dir, const config::Values& settings) {

@@ -1,33 +1,27 @@
 #include "services/garden/dns/resolvers.hpp"
 
-#include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 
+#include <cstring>
 #include <optional>
-#include <sstream>
+#include <string>
 
-#include "common/base/strings.hpp"
-#include "common/os/file.hpp"
+#include "common/host/name_servers.hpp"
 
 namespace concourse::garden::dns {
 
 namespace {
 
 std::optional<Resolver> parse(const std::string& text, std::uint16_t port) {
+  addrinfo hints{}, *list = nullptr;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_DGRAM;
+  if (::getaddrinfo(text.c_str(), std::to_string(port).c_str(), &hints, &list) != 0) return std::nullopt;
   Resolver resolver;
-  auto* v4 = reinterpret_cast<sockaddr_in*>(&resolver.address);
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(&resolver.address);
-  if (inet_pton(AF_INET, text.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(port);
-    resolver.size = sizeof *v4;
-  } else if (inet_pton(AF_INET6, text.c_str(), &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(port);
-    resolver.size = sizeof *v6;
-  } else {
-    return std::nullopt;
-  }
+  resolver.size = list->ai_addrlen;
+  std::memcpy(&resolver.address, list->ai_addr, list->ai_addrlen);
+  ::freeaddrinfo(list);
   return resolver;
 }
 
@@ -45,12 +39,8 @@ const std::vector<Resolver>& Resolvers::list() {
   if (!error && changed == read_at_) return list_;
   read_at_ = changed;
   list_.clear();
-  for (const auto& line : split(os::read_file(file_, 1 << 16).value_or(""), '\n')) {
-    std::istringstream words(line);
-    std::string keyword, server;
-    if (!(words >> keyword >> server) || keyword != "nameserver") continue;
+  for (const auto& server : host::read_resolv_conf(file_).servers)
     if (const auto resolver = parse(server, port_)) list_.push_back(*resolver);
-  }
   return list_;
 }
 

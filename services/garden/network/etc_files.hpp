@@ -1,8 +1,6 @@
 // The /etc/hosts, /etc/hostname and /etc/resolv.conf of a container.
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -23,14 +21,7 @@ void check_host_line(const std::string& line);
 
 std::string hosts_text(const std::string& handle, const std::vector<std::string>& addresses, const EtcSettings& settings);
 
-// The host's resolv.conf without what a container can't reach: name servers on 127.0.0.0/8 and ::1 are dropped, other lines are
-// kept. If only such ones were there, systemd-resolved's list of real servers is used, else the host's own address.
-std::string resolv_conf_for_container(const std::string& host_resolv_conf, const std::string& resolved_resolv_conf,
-                                      const std::string& host_address);
-
-// What a container gets: nothing if it is hermetic, the given servers if there are any, else the host's (read from `etc` and
-// `run`, "/etc" and "/run" but for tests).
-std::string resolv_conf_text(bool hermetic, const EtcSettings& settings, const std::filesystem::path& etc = "/etc",
-                             const std::filesystem::path& run = "/run");
+// `others`: lines about the search, as they are.
+std::string resolv_conf_text(const std::vector<std::string>& servers, const std::vector<std::string>& others);
 
 }  // namespace concourse::garden

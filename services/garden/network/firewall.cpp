@@ -49,6 +49,7 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
   s += "  set restricted { type ipv4_addr; flags interval; auto-merge; " + elements(restricted) + "}\n";
   s += "  set ipv6_restricted { type ipv6_addr; flags interval; auto-merge; " + elements(ipv6_restricted) + "}\n";
   s += "  set hermetic { type ifname; " + elements(hermetic) + "}\n";
+  s += "  set name_servers { type ipv4_addr; }\n";
   s += "  map ports { type inet_service : ipv4_addr . inet_service; " + elements(ports) + "}\n";
   s += chains;
   s += "  map exceptions { type ifname : verdict; " + elements(exceptions) + "}\n";
@@ -68,8 +69,7 @@ std::string Firewall::script(const std::string& name, const FirewallRules& rules
   s += ours + " meta iifname @hermetic drop\n";
   if (!rules.allow_host_access) {
     s += ours + " ct state established,related accept\n";
-    if (rules.name_server)
-      s += ours + " ip daddr " + ipv4_text(*rules.name_server) + " meta l4proto { tcp, udp } th dport 53 accept\n";
+    s += ours + " ip daddr @name_servers meta l4proto { tcp, udp } th dport 53 accept\n";
     s += ours + " reject with icmpx type host-unreachable\n";
   }
   s += "  }\n";
@@ -100,6 +100,10 @@ void Firewall::remove() { run("add table inet " + name_ + "\ndelete table inet "
 
 void Firewall::add_hermetic(const std::string& link) {
   run("add element inet " + name_ + " hermetic { " + quoted(link) + " }\n", "isolate " + link);
+}
+
+void Firewall::open_name_server(std::uint32_t address) {
+  run("add element inet " + name_ + " name_servers { " + ipv4_text(address) + " }\n", "open port 53 of " + ipv4_text(address));
 }
 
 void Firewall::map_port(std::uint32_t address, PortMapping mapping) {

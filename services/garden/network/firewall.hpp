@@ -33,9 +33,8 @@ struct ContainerRules {
 struct FirewallRules {
   std::uint32_t link_group = 0;
   bool allow_host_access = false;
-  std::optional<std::uint32_t> name_server;  // containers may ask it all the same
-  std::vector<Ipv4Range> restricted;         // containers can't reach these
-  bool ipv6 = false;                         // else not one packet of it goes from a container to anywhere
+  std::vector<Ipv4Range> restricted;  // containers can't reach these
+  bool ipv6 = false;                  // else not one packet of it goes from a container to anywhere
   bool ipv6_masquerade = false;
   std::vector<Ipv6Range> ipv6_restricted;
   std::vector<ContainerRules> own;
@@ -50,6 +49,8 @@ class Firewall {
   void remove();
 
   void add_hermetic(const std::string& link);
+  // Containers may ask it for names, however closed the host is.
+  void open_name_server(std::uint32_t address);
   void map_port(std::uint32_t address, PortMapping mapping);
   void add_exceptions(const std::string& link, const std::vector<std::string>& matches);
   // Takes away all that the container has of its own; what isn't there is fine.

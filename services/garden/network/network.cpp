@@ -123,7 +123,6 @@ void Network::start(const std::vector<ContainerNetwork>& living) {
   FirewallRules rules;
   rules.link_group = settings_.id;
   rules.allow_host_access = settings_.allow_host_access;
-  if (settings_.dns_proxy) rules.name_server = gateway();
   rules.restricted = settings_.restricted;
   if (settings_.ipv6) {
     rules.ipv6 = true;

@@ -37,7 +37,6 @@ struct NetworkSettings {
   Ipv4Range pool;
   int mtu = 0;  // 0: the uplink's
   bool allow_host_access = false;
-  bool dns_proxy = false;  // names are served on the gateway's address
   std::vector<Ipv4Range> restricted;
   std::optional<Ipv6Settings> ipv6;  // off unless asked for
   std::string external_ip;           // empty: the address of the route to outside
@@ -67,6 +66,8 @@ class Network {
   // link another worker has, or is about to make, is passed over.
   ContainerNetwork reserve(const std::string& handle, const std::string& wanted, bool hermetic);
   std::uint32_t gateway() const { return pool_.gateway(); }
+  // Lets containers reach port 53 of the gateway.
+  void open_name_server() { firewall_.open_name_server(gateway()); }
   std::uint64_t capacity() const;
 
   // Connects the namespace. After an error the caller disconnects, which takes away what has been made.

@@ -50,25 +50,8 @@ TEST_CASE("address pool: networks are checked") {
   CHECK_THROWS_AS(AddressPool(Ipv4Range::parse("10.0.0.0/31")), Error);
 }
 
-TEST_CASE("resolv.conf: loopback servers are dropped, others and other lines kept") {
-  CHECK(resolv_conf_for_container("nameserver 127.0.0.53\nnameserver 10.0.0.2\n\nsearch a b\n", "", "9.9.9.9") ==
-        "nameserver 10.0.0.2\nsearch a b\n");
-  CHECK(resolv_conf_for_container("nameserver 2001:db8::1\n", "", "") == "nameserver 2001:db8::1\n");
-  CHECK(resolv_conf_for_container("nameserver a b\nnameserver\noptions ndots:2\n", "nameserver 1.1.1.1\n", "") ==
-        "options ndots:2\n");
-}
-
-TEST_CASE("resolv.conf: with only loopback servers, systemd-resolved's real ones, else the host itself") {
-  CHECK(resolv_conf_for_container("nameserver 127.0.0.53\n", "nameserver 10.0.0.3\nsearch x\n", "9.9.9.9") ==
-        "nameserver 10.0.0.3\nsearch x\n");
-  CHECK(resolv_conf_for_container("nameserver ::1\n", "", "9.9.9.9") == "nameserver 9.9.9.9\n");
-}
-
-TEST_CASE("resolv.conf: hermetic is empty, given servers replace the host's") {
-  const EtcSettings given{{}, {"1.1.1.1", "8.8.8.8"}, {"9.9.9.9"}};
-  CHECK(resolv_conf_text(true, given).empty());
-  CHECK(resolv_conf_text(false, given, "/nowhere", "/nowhere") == "nameserver 1.1.1.1\nnameserver 8.8.8.8\nnameserver 9.9.9.9\n");
-  CHECK_THROWS_AS(resolv_conf_text(false, {}, "/nowhere", "/nowhere"), Error);
+TEST_CASE("resolv.conf: servers, then what is about the search") {
+  CHECK(resolv_conf_text({"1.1.1.1", "fd00::1"}, {"search a b"}) == "nameserver 1.1.1.1\nnameserver fd00::1\nsearch a b\n");
 }
 
 TEST_CASE("hosts: localhost, the operator's lines, the container itself") {

@@ -6,7 +6,10 @@
 #include <string>
 #include <vector>
 
-namespace concourse::baggageclaim {
+#include "common/config/values.hpp"
+#include "common/host/finding.hpp"
+
+namespace concourse::host {
 
 struct InterfaceAddress {
   std::string interface_name;
@@ -19,9 +22,12 @@ struct InterfaceAddress {
 std::vector<InterfaceAddress> interface_addresses();
 
 // "http://ADDRESS:PORT" with the first address of the family on an interface in whose name the pattern is found (RE2, the syntax
-// of the Go worker's patterns); IPv6 in
-// brackets. Addresses that only mean something on one link are no use to others. Throws Error with the peer's text if there is
-// none.
+// of the Go worker's patterns); IPv6 in brackets. Addresses that only mean something on one link are no use to others. Throws Error
+// with the peer's text if there is none.
 std::string p2p_url(const std::vector<InterfaceAddress>& addresses, const re2::RE2& name, int family, unsigned short port);
 
-}  // namespace concourse::baggageclaim
+// Whether BaggageClaim listens on the address that it tells others. `values` have the group Baggageclaim Configuration. Nothing if
+// they don't ask for peer-to-peer streaming: neither by a flag for it nor by listening on an address that others can reach.
+Findings peer_streaming(const config::Values& values, const std::vector<InterfaceAddress>& addresses);
+
+}  // namespace concourse::host
