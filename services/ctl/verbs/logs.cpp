@@ -45,17 +45,19 @@ std::set<std::string> handles_of(const Call& call, const std::string& handle) {
   std::set<std::string> handles{handle};
   if (!is_plain_name(handle))
     throw Error(ErrorKind::usage, "'" + handle + "' is no handle; concourse-workerctl garden list shows them");
-  const auto config = os::read_file(call.runtime_dir / "garden/containers" / handle / "config.json");
-  if (!config) return handles;
-  const auto bundle = parse_json(*config);
+  const auto record = os::read_file(call.runtime_dir / "garden/containers" / handle / "spec.json");
+  if (!record) return handles;
+  const auto parsed = parse_json(*record);
+  const auto* spec = find_field(parsed, "spec");
+  if (spec == nullptr) return handles;
   const auto add = [&](const std::string& path) {  // …/volumes/live/<handle>/volume
     const auto parts = split(path, '/');
     const auto live = std::find(parts.begin(), parts.end(), "live");
     if (live != parts.end() && live + 1 != parts.end()) handles.insert(*(live + 1));
   };
-  if (const auto* mounts = find_field(bundle, "mounts"))
-    for (const auto& mount : *mounts) add(string_field(mount, "source"));
-  if (const auto* root = find_field(bundle, "root")) add(string_field(*root, "path"));
+  if (const auto* mounts = find_field(*spec, "bind_mounts"))
+    for (const auto& mount : *mounts) add(string_field(mount, "src_path"));
+  add(string_field(*spec, "rootfs"));
   return handles;
 }
 
