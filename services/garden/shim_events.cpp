@@ -117,6 +117,9 @@ void ShimEvents::answered(const std::string& handle, const std::shared_ptr<Follo
                         {{"handle", handle}, {"answer", string_field(answer, "error")}});
     told(handle, answer);
     ask(handle, followed);
+  } catch (const SysError&) {  // reset: it ended before it had read the question
+    hang_up(*followed);
+    shim_ended(handle, *followed);
   } catch (const std::exception& e) {  // one container less is heard of, and Garden goes on
     hang_up(*followed);
     log::warn("a shim tells nothing that can be understood", {{"handle", handle}, {"error", e.what()}});
