@@ -20,7 +20,7 @@ std::string too_long(const Drain& drain) {
          (drain.has_own_deadline() ? "its deadline" : duration_text(drain.limit()) + " (--drain-timeout)");
 }
 
-std::string_view words_for(BeaconEnd end, const Drain& drain) {
+std::string words_for(BeaconEnd end, const Drain& drain) {
   switch (end) {
     case BeaconEnd::landed: return "landed";
     case BeaconEnd::retired: return "retired";
@@ -149,7 +149,7 @@ bool Supervisor::on_end(const Service& service, std::optional<os::ExitStatus> st
 }
 
 void Supervisor::on_down(const Service& service) {
-  if (!stopping_) return stop(std::string(words_for(end_, drain_)));
+  if (!stopping_) return stop(words_for(end_, drain_));
   if (service.name() == "beacon") drain_.beacon_ended();
   stop_next();
 }
