@@ -64,7 +64,7 @@ def test_errors_of_a_synchronous_creation(server, api, scratch):
     (scratch / "no.tgz").write_bytes(b"this is no archive")
     for import_path in ("/no/such/path", str(scratch / "no.tgz"), ""):
         answer = api.request("POST", "/volumes", {"handle": "w", "strategy": {"type": "import", "path": import_path}})
-        assert answer.status in (400, 500) and answer.json()["error"] == "failed to create volume"
+        assert answer.status in (400, 500) and answer.json()["error"].startswith("failed to create volume")
     assert api.handles() == {"v"}
     assert list((server.volumes_dir / "init").iterdir()) == []
     api.create("empty", "w")

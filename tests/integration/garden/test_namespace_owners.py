@@ -62,7 +62,7 @@ def test_a_living_containers_user_is_never_anothers_and_a_gone_ones_is_free(make
     garden.api.destroy(two)
     for _ in range(2):
         with pytest.raises(StatusError, match="create container"):
-            garden.api.create(own_rootfs, mounts=[("/etc/hostname", "/etc")])
+            garden.api.create(own_rootfs, limits={"memory_limits": {"limit_in_bytes": 4096}})
     garden.api.create(own_rootfs)
 
 
