@@ -35,17 +35,21 @@ std::optional<std::string> port_owner(unsigned short port) {
   add_inodes("/proc/net/tcp", port, inodes);
   add_inodes("/proc/net/tcp6", port, inodes);
   if (inodes.empty()) return std::nullopt;
+  std::optional<std::string> keeper;
   for (const pid_t pid : process_ids()) {
     std::error_code error;
     const auto descriptors = std::filesystem::path("/proc") / std::to_string(pid) / "fd";
     for (auto it = std::filesystem::directory_iterator(descriptors, error); !error && it != std::filesystem::directory_iterator();
          it.increment(error)) {
       std::error_code gone;
-      if (inodes.contains(std::filesystem::read_symlink(it->path(), gone).string()))
-        return "process " + std::to_string(pid) + " (" + process_name(pid) + ")";
+      if (!inodes.contains(std::filesystem::read_symlink(it->path(), gone).string())) continue;
+      const auto owner = "process " + std::to_string(pid) + " (" + process_name(pid) + ")";
+      if (pid != 1) return owner;
+      keeper = owner;
+      break;
     }
   }
-  return std::nullopt;
+  return keeper;
 }
 
 }  // namespace concourse::supervisor

@@ -208,6 +208,10 @@ def test_wrong_settings_are_told_in_full_and_start_nothing(target, hub):
         told = target.journal("concourse-worker-check")
         assert all(word in told for word in ("--tsa-host", "--sweep-interval", "CONCOURSE_STOP_MODE is 'lnad'", "CONCOURSE_STOP_DEADLINE: 'soon'"))
         assert not target.active(*SERVICES)
+        # Nor does a person or a socket start one.
+        for service in SERVICES:
+            assert target.run("systemctl", "start", service, check=False).returncode != 0, service
+        assert not target.active(*SERVICES)
     finally:
         configure(target, hub)
         target.run("systemctl", "reset-failed")
