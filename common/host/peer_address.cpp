@@ -29,9 +29,10 @@ std::string bytes_of(const std::string& ip) {
 }
 
 bool is_any(const std::string& ip) { return bytes_of(ip).find_first_not_of('\0') == std::string::npos; }
-bool is_loopback(const std::string& ip) { return ip.starts_with("127.") || bytes_of(ip) == bytes_of("::1"); }
 
 }  // namespace
+
+bool is_loopback(const std::string& ip) { return ip.starts_with("127.") || bytes_of(ip) == bytes_of("::1"); }
 
 std::vector<InterfaceAddress> interface_addresses() {
   ifaddrs* raw = nullptr;

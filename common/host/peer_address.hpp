@@ -21,6 +21,9 @@ struct InterfaceAddress {
 // All addresses of this machine: interfaces in the kernel's order, and each one's addresses in the kernel's.
 std::vector<InterfaceAddress> interface_addresses();
 
+// Whether only this machine reaches what listens on this IPv4 or IPv6 address.
+bool is_loopback(const std::string& ip);
+
 // "http://ADDRESS:PORT" with the first address of the family on an interface in whose name the pattern is found (RE2, the syntax
 // of the Go worker's patterns); IPv6 in brackets. Addresses that only mean something on one link are no use to others. Throws Error
 // with the peer's text if there is none.

@@ -16,8 +16,8 @@ config::Program looked_at() {
   config::Program program{.name = "concourse worker",
                           .summary = "",
                           .groups = {config::worker_group(), config::work_dir_group(), config::tsa_group(),
-                                     config::healthcheck_group(), config::runtime_group(), config::garden_group(),
-                                     config::containerd_network_group(), config::baggageclaim_group()}};
+                                     config::healthcheck_group(), config::runtime_group(), config::garden_listen_group(),
+                                     config::garden_group(), config::containerd_network_group(), config::baggageclaim_group()}};
   for (auto& group : program.groups)
     for (auto& option : group.options) option.required = false;
   return program;

@@ -24,6 +24,7 @@ Findings examine(const Call& call) {
   add(check_storage(call.runtime_dir, settings.values));
   add(check_network(call.runtime_dir, settings.values));
   add(check_ports(call.runtime_dir, settings.values));
+  add(check_exposure(call.runtime_dir, settings.values));
   add(check_clock());
   add(check_cluster(call.runtime_dir, settings.values));
   add(check_services(call.runtime_dir));

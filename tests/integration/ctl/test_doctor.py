@@ -1,9 +1,13 @@
 """concourse-workerctl doctor on a good machine, and with faults planted; logs, trace and tab completion."""
 
+import gzip
 import json
 import os
+import re
+import shutil
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -27,10 +31,54 @@ def findings(text):
 def test_a_registered_worker_is_well(ctl, worker):
     text = ctl("doctor", runtime_dir=worker.runtime_dir)
     assert text.endswith(" 0 failures\n")
-    for subject in ("kernel", "user namespaces", "cgroups", "OCI runtime", "disk", "inodes", "firewall", "MTU", "keys", "TSA", "registration", "garden"):
+    for subject in ("kernel", "user namespaces", "cgroups", "disk", "access", "listeners", "inodes", "firewall", "MTU", "keys", "TSA", "registration", "garden"):
         assert f"\nOK       {subject} " in text, text
     assert f"from the supervisor (pid {worker.pid('supervisor')})" in text
     assert f"registered as {worker.name}, worker protocol 3.0" in text
+
+
+def fake_runtime(scratch, version):
+    program = scratch / "crun"
+    program.write_text(f"#!/bin/sh\necho '{version}'\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_a_runtime_with_a_hole_is_warned_of_and_a_mended_one_is_well(ctl, scratch):
+    env_file = scratch / "worker.env"
+    env_file.write_text(f"CONCOURSE_OCI_RUNTIME={fake_runtime(scratch, 'runc version 1.2.7')}\n")
+    found = findings(ctl("doctor", "--json", f"--env-file={env_file}", status=1))["OCI runtime", "warning"]
+    assert "CVE-2025-52881" in found["what"] and "kept out by this worker" in found["what"]
+    fake_runtime(scratch, "crun version 1.28")
+    assert ("OCI runtime", "OK") in findings(ctl("doctor", "--json", f"--env-file={env_file}", status=1))
+
+
+def test_holes_that_the_package_of_the_runtime_names_as_mended_are_not_told(ctl, scratch):
+    """Debian mends without changing the number: only the changelog beside the package's own file counts, not that beside a copy."""
+    env_file, listed = scratch / "worker.env", Path("/var/lib/dpkg/info/runc.list")
+    if not listed.exists() or not Path("/usr/share/doc/runc/changelog.Debian.gz").exists():
+        pytest.skip("runc isn't of a package here")
+    mended = set(re.findall(r"CVE-\d+-\d+", gzip.open("/usr/share/doc/runc/changelog.Debian.gz", "rt").read()))
+    copy = scratch / "runc"
+    shutil.copy(shutil.which("runc"), copy)
+
+    def told(runtime):
+        env_file.write_text(f"CONCOURSE_OCI_RUNTIME={runtime}\n")
+        return set(re.findall(r"CVE-\d+-\d+", findings(ctl("doctor", "--json", f"--env-file={env_file}", status=1))["OCI runtime", "warning"]["what"]))
+    of_number = told(copy)
+    assert of_number & mended, "the test needs a package that has mended something"
+    assert told("runc") == of_number - mended
+
+
+def test_directories_that_others_can_enter_and_listeners_are_warned_of(ctl, scratch):
+    (scratch / "volumes").mkdir(mode=0o711)
+    (scratch / "overlays").mkdir(mode=0o700)
+    env_file = scratch / "worker.env"
+    env_file.write_text(f"CONCOURSE_WORK_DIR={scratch}\nCONCOURSE_BIND_IP=127.0.0.1\nCONCOURSE_BIND_PORT=7777\n")
+    found = findings(ctl("doctor", "--json", f"--env-file={env_file}", status=1))
+    assert found["access", "warning"]["remedy"].endswith(f"chmod 0710 {scratch}/volumes")
+    assert f"'{scratch}/overlays'" in found["access", "OK"]["what"]
+    assert "127.0.0.1:7777" in found["listeners", "warning"]["what"]
 
 
 def test_planted_faults_are_found_each_with_a_remedy(ctl, scratch, hub, worker):
