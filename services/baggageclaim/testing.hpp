@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +38,34 @@ inline struct stat lstat_of(const fs::path& path) {
   if (::lstat(path.c_str(), &status) != 0) throw SysError("stat '" + path.string() + "'");
   return status;
 }
+
+// Directories in each other below `root`, `depth` of them, in the last one `file` and its hard link "other". No path is needed.
+inline const char* const kDeepName = "nnnnnnnnnnnnnnnnn";
+inline void make_deep(const fs::path& root, int depth, const char* file = "file") {
+  auto at = os::open_file(root, O_RDONLY | O_DIRECTORY);
+  for (int i = 0; i < depth; ++i) {
+    REQUIRE(::mkdirat(at.get(), kDeepName, 0755) == 0);
+    at.reset(::openat(at.get(), kDeepName, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
+  REQUIRE(::close(::openat(at.get(), file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)) == 0);
+  REQUIRE(::linkat(at.get(), file, at.get(), "other", 0) == 0);
+}
+
+// As long as it lives this process may have no more descriptors than `count`.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(rlim_t count) {
+    CHECK(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const rlimit few{count, before_.rlim_max};
+    CHECK(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  }
+  ~FewDescriptors() { CHECK(::setrlimit(RLIMIT_NOFILE, &before_) == 0); }
+  FewDescriptors(const FewDescriptors&) = delete;
+  FewDescriptors& operator=(const FewDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
 
 // True, with a loud message, where a test needs root and hasn't got it; a failure with STRICT=1.
 inline bool skip_without_root() {

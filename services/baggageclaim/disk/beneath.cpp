@@ -74,6 +74,11 @@ UniqueFd open_directory(const std::string& path) {
 
 std::string fd_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
+std::string shown(const std::string& path) {
+  constexpr std::size_t kEnough = 200;
+  return path.size() <= kEnough ? path : path.substr(0, kEnough) + "…";
+}
+
 std::string clean_relative(std::string_view path) {
   std::vector<std::string> kept;
   for (auto& part : split(path, '/'))

@@ -29,6 +29,9 @@ UniqueFd open_directory(const std::string& path);
 // "/proc/self/fd/N": for calls that want a path where only a descriptor is safe.
 std::string fd_path(int fd);
 
+// A path for a message: its first 200 bytes.
+std::string shown(const std::string& path);
+
 // "a//./b/" -> "a/b"; the empty path is "". Keeps "..", which only the kernel may interpret.
 std::string clean_relative(std::string_view path);
 

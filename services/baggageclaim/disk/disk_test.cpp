@@ -1,11 +1,18 @@
 // Paths beneath a root, removal, copies, the mount table.
+#include <malloc.h>
 #include <sys/file.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include <atomic>
+#include <mutex>
+#include <set>
+
 #include "services/baggageclaim/disk/beneath.hpp"
+#include "services/baggageclaim/disk/directory.hpp"
 #include "services/baggageclaim/disk/mount_table.hpp"
 #include "services/baggageclaim/disk/mount_users.hpp"
+#include "services/baggageclaim/disk/parallel_walk.hpp"
 #include "services/baggageclaim/disk/remove.hpp"
 #include "services/baggageclaim/disk/tree_copy.hpp"
 #include "services/baggageclaim/testing.hpp"
@@ -108,6 +115,93 @@ TEST_CASE("copy: as cp -a") {
   copy_tree(from.open().get(), followed.open().get(), {.follow_links = true, .map_id = {}, .stop = {}});
   CHECK(os::read_existing_file(followed.path / "link") == "content behind a link");
   CHECK(S_ISREG(lstat_of(followed.path / "link").st_mode));
+}
+
+TEST_CASE("copy: a tree deeper than descriptors and paths go, with hard links down there") {
+  const TempDir from, to;
+  make_deep(from.path, 1500);
+  {
+    const FewDescriptors few(400);
+    copy_tree(from.open().get(), to.open().get(), {});
+  }
+  auto want = from.open(), got = to.open();
+  int level = 0;
+  for (; want && got; ++level) {
+    struct stat file {
+    }, other{};
+    if (::fstatat(got.get(), "file", &file, 0) == 0 && ::fstatat(got.get(), "other", &other, 0) == 0) {
+      CHECK(file.st_ino == other.st_ino);
+      CHECK(file.st_nlink == 2);
+      break;
+    }
+    want = open_directory_at(want.get(), kDeepName);
+    got = open_directory_at(got.get(), kDeepName);
+  }
+  CHECK(level == 1500);
+  for (const auto* dir : {&from, &to}) remove_children(dir->open().get());
+}
+
+TEST_CASE("copy: a tree that is deeper than a path may be ends with its reason") {
+  const TempDir from, to;
+  make_deep(from.path, 3700);
+  CHECK_THROWS_WITH_AS(copy_tree(from.open().get(), to.open().get(), {}), doctest::Contains("nested too deeply"), Error);
+  for (const auto* dir : {&from, &to}) remove_children(dir->open().get());
+}
+
+TEST_CASE("copy: a loop of links that are followed ends") {
+  const TempDir from, to;
+  fs::create_directory(from.path / "d");
+  fs::create_directory_symlink(from.path / "d", from.path / "d/again");
+  const CopyOptions follow{.follow_links = true, .map_id = {}, .stop = {}};
+  CHECK_THROWS_WITH_AS(copy_tree(from.open().get(), to.open().get(), follow), doctest::Contains("nested too deeply"), Error);
+  remove_children(to.open().get());
+}
+
+TEST_CASE("walk: every entry once, however deep") {
+  const TempDir dir;
+  SUBCASE("deep") {
+    make_deep(dir.path, 1500);
+    const FewDescriptors few(400);
+    std::atomic<int> entries = 0;
+    walk_parallel(dir.open().get(), 4, [&](const WalkEntry&) { return ++entries, true; });
+    CHECK(entries == 1 + 1500 + 2);
+  }
+  SUBCASE("too deep") {
+    make_deep(dir.path, 3700);
+    CHECK_THROWS_WITH_AS(walk_parallel(dir.open().get(), 2, [](const WalkEntry&) { return true; }),
+                         doctest::Contains("nested too deeply"), Error);
+  }
+  remove_children(dir.open().get());
+}
+
+TEST_CASE("walk: of many directories few wait for a thread, and each is seen once") {
+  const TempDir dir;
+  const std::string name(240, 'w');
+  constexpr int kMany = 8'000;
+  const auto root = dir.open();
+  for (int i = 0; i < kMany; ++i) {
+    REQUIRE(::mkdirat(root.get(), (name + std::to_string(i)).c_str(), 0700) == 0);
+    if (i % 100 == 0) REQUIRE(::mkdirat(root.get(), (name + std::to_string(i) + "/below").c_str(), 0700) == 0);
+  }
+  for (const unsigned threads : {1u, 4u}) {
+    std::mutex mutex;
+    std::set<std::string> seen;
+    std::size_t below = 0, most = 0, count = 0;
+    const auto before = ::mallinfo2().uordblks;  // nothing with a sanitizer's allocator
+    walk_parallel(root.get(), threads, [&](const WalkEntry& entry) {
+      const std::lock_guard lock(mutex);
+      const bool measured = threads == 1 && ++count % 100 == 0;
+      if (const auto now = measured ? ::mallinfo2().uordblks : 0; now > before) most = std::max(most, now - before);
+      if (threads == 1) return true;
+      if (std::string_view(entry.name) == "below") ++below;
+      else CHECK(seen.insert(entry.name).second);
+      return true;
+    });
+    if (threads == 1) CHECK(most < 7 << 18);
+    else CHECK(seen.size() == kMany + 1);
+    if (threads == 4) CHECK(below == kMany / 100);
+  }
+  remove_children(dir.open().get());
 }
 
 TEST_CASE("copy: never into itself") {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -17,15 +18,19 @@
 #include "common/base/error.hpp"
 #include "common/base/helpers.hpp"
 #include "common/base/unique_fd.hpp"
-#include "services/baggageclaim/disk/directory.hpp"
+#include "services/baggageclaim/disk/beneath.hpp"
+#include "services/baggageclaim/disk/tree_cursor.hpp"
 
 namespace concourse::baggageclaim {
 
 namespace {
 
+constexpr std::size_t kMaxWaiting = 1 << 20;  // bytes of paths that wait for a thread; beyond it whoever finds one goes there
+constexpr std::size_t kMaxPath = 64 << 10;
+
 class Walk {
  public:
-  Walk(int root, const std::function<bool(const WalkEntry&)>& visit) : root_(root), visit_(visit) { waiting_.emplace_back("."); }
+  Walk(int root, const std::function<bool(const WalkEntry&)>& visit) : root_(root), visit_(visit) { leave_to_others("."); }
 
   void run(unsigned threads) {
     WalkEntry top{root_, ".", {}};
@@ -46,11 +51,12 @@ class Walk {
       if (over_ || waiting_.empty()) break;  // nothing waits and nobody is busy: done
       auto directory = std::move(waiting_.back());
       waiting_.pop_back();
+      waiting_size_ -= directory.size() + sizeof directory;
       ++busy_;
       lock.unlock();
       std::exception_ptr failure;
       try {
-        read(directory);
+        read(std::move(directory));
       } catch (...) {
         failure = std::current_exception();
       }
@@ -62,30 +68,67 @@ class Walk {
     changed_.notify_all();
   }
 
-  void read(const std::string& path) {
+  // A directory's entries, and all below those of its directories that nobody else is left.
+  void read(std::string path) {
+    auto top = open(root_, path.c_str(), path);
+    if (!top) return;
+    TreeCursor cursor(std::move(top));
+    std::vector<std::size_t> lengths;  // of `path`, above each directory that was entered
+    const auto take = [&](const char* name, unsigned char) {
+      const bool stay = is_for_us(cursor.directory(), name, path);
+      return over_ ? TreeCursor::Take::used_last : stay ? TreeCursor::Take::keep : TreeCursor::Take::used;
+    };
+    while (!over_) {
+      if (const char* name = cursor.next_kept()) {
+        const auto length = path.size();
+        (path += "/") += name;
+        if (path.size() > kMaxPath) throw Error(ErrorKind::invalid, "'" + shown(path) + "' is nested too deeply");
+        if (auto fd = open(cursor.directory(), name, path)) {
+          cursor.enter(std::move(fd));
+          lengths.push_back(length);
+        } else {
+          path.resize(length);
+        }
+      } else if (!cursor.read(take)) {
+        if (lengths.empty()) return;
+        cursor.leave();
+        path.resize(lengths.back());
+        lengths.pop_back();
+      }
+    }
+  }
+
+  // Not open if it has gone, was replaced by a link or a file, or something was mounted there: not ours to visit.
+  static UniqueFd open(int directory, const char* name, const std::string& path) {
     open_how how{};
     how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-    UniqueFd fd(static_cast<int>(syscall(SYS_openat2, root_, path.c_str(), &how, sizeof how)));
-    // Gone, replaced by a link or a file, or something mounted there: not ours to visit.
-    if (!fd && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EXDEV)) return;
-    if (!fd) throw SysError("open directory '" + path + "'");
-    for_each_entry(fd.get(), path, [&](const char* name) {
-      WalkEntry found{fd.get(), name, {}};
-      if (fstatat(fd.get(), name, &found.status, AT_SYMLINK_NOFOLLOW) != 0) {
-        if (errno == ENOENT) return;
-        throw SysError("stat '" + path + "/" + name + "'");
-      }
-      if (over_) return;
-      if (!visit_(found)) over_ = true;
-      else if (S_ISDIR(found.status.st_mode)) push(path + "/" + name);
-    });
+    UniqueFd fd(static_cast<int>(syscall(SYS_openat2, directory, name, &how, sizeof how)));
+    if (!fd && errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != EXDEV)
+      throw SysError("open directory '" + shown(path) + "'");
+    return fd;
   }
 
-  void push(std::string path) {
+  // Visits an entry. True if it is a directory that this thread has to go into.
+  bool is_for_us(int directory, const char* name, const std::string& path) {
+    WalkEntry found{directory, name, {}};
+    if (fstatat(directory, name, &found.status, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT) return false;
+      throw SysError("stat '" + shown(path) + "/" + name + "'");
+    }
+    if (over_) return false;
+    if (!visit_(found)) return over_ = true, false;
+    return S_ISDIR(found.status.st_mode) && !leave_to_others(path + "/" + name);
+  }
+
+  bool leave_to_others(std::string path) {
+    if (path.size() >= PATH_MAX) return false;
     const std::lock_guard lock(mutex_);
+    if (waiting_size_ + path.size() + sizeof path > kMaxWaiting) return false;
+    waiting_size_ += path.size() + sizeof path;
     waiting_.push_back(std::move(path));
     changed_.notify_one();
+    return true;
   }
 
   const int root_;
@@ -94,6 +137,7 @@ class Walk {
   std::mutex mutex_;                // guards all below
   std::condition_variable changed_;
   std::vector<std::string> waiting_;  // last in, first out: deep before wide keeps it short
+  std::size_t waiting_size_ = 0;      // bytes of it
   unsigned busy_ = 0;
   std::exception_ptr failure_;
 };

@@ -16,7 +16,8 @@ struct WalkEntry {
 
 // Calls `visit` for the root and everything below it, once each, in no order, from `threads` threads at once, until one call
 // returns false. Entries that vanish during the walk are skipped. The first exception of a visit (or a directory that can't be
-// read) stops the walk and is rethrown. Memory grows with the number of directories waiting, not with files.
+// read) stops the walk and is rethrown. A path may be 64 KiB long. Memory: 1 MiB of paths that wait, and TreeCursor's a thread
+// (tree_cursor.hpp), whatever the tree is like.
 void walk_parallel(int root, unsigned threads, const std::function<bool(const WalkEntry&)>& visit);
 
 // As many threads as help: the machine's processors, 2 to 8.

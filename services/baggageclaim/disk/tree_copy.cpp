@@ -6,77 +6,114 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <map>
+#include <climits>
 #include <string>
+#include <vector>
 
 #include "common/base/error.hpp"
 #include "common/base/unique_fd.hpp"
 #include "services/baggageclaim/disk/beneath.hpp"
 #include "services/baggageclaim/disk/directory.hpp"
 #include "services/baggageclaim/disk/file_copy.hpp"
+#include "services/baggageclaim/disk/link_names.hpp"
+#include "services/baggageclaim/disk/tree_cursor.hpp"
 
 namespace concourse::baggageclaim {
 
 namespace {
 
-constexpr int kMaxCopyDepth = 1000;  // directories open at the same time; also ends loops of followed links
+// Where links are followed, all directories stay open; also ends loops of links.
+constexpr std::size_t kMaxFollowed = 1000;
+constexpr std::size_t kMaxPath = 64 << 10;
 
 class TreeCopy {
  public:
-  TreeCopy(int target_root, const CopyOptions& options) : target_root_(target_root), options_(options) {
-    if (::fstat(target_root, &target_status_) != 0) throw SysError("stat the copy");
+  TreeCopy(int source, int target, const CopyOptions& options)
+      : target_root_(target),
+        options_(options),
+        sources_(reopen_directory(source, "."), options.follow_links ? kMaxFollowed : DirectoryStack::kOpen),
+        targets_(options.follow_links ? kMaxFollowed : DirectoryStack::kOpen) {
+    if (::fstat(target, &target_status_) != 0) throw SysError("stat the copy");
+    targets_.push(reopen_directory(target, "."));
+    begin();
   }
 
-  void directory(int source, int target, const std::string& path) {
-    if (++depth_ > kMaxCopyDepth) throw Error(ErrorKind::invalid, "'" + path + "' is nested too deeply");
-    struct stat status {};
-    if (::fstat(source, &status) != 0) throw SysError("stat '" + path + "'");
-    if (status.st_dev == target_status_.st_dev && status.st_ino == target_status_.st_ino)
-      throw Error(ErrorKind::invalid, "'" + path + "' would be copied into itself");
-    for_each_entry(source, path, [&](const char* name) {
-      if (options_.stop.stop_requested()) throw Error(ErrorKind::cancelled, "copy cancelled");
-      copy_entry(source, target, name, path + "/" + name);
-    });
-    // Last, because filling the directory has changed its time.
-    if (!options_.follow_links) keep_attributes(fd_path(source), fd_path(target), status);
-    --depth_;
-  }
-
- private:
-  void copy_entry(int source, int target, const char* name, const std::string& path) {
-    struct stat status {};
-    if (::fstatat(source, name, &status, options_.follow_links ? 0 : AT_SYMLINK_NOFOLLOW) != 0)
-      throw SysError("stat '" + path + "'");
-    if (S_ISDIR(status.st_mode)) return copy_directory(source, target, name, path);
-    if (S_ISSOCK(status.st_mode)) return;
-    try {
-      copy_leaf(source, target, name, path, status);
-    } catch (const Error& e) {
-      throw with_context("copy '" + path + "'", e);
+  void run() {
+    for (;;) {
+      if (const char* name = sources_.next_kept()) {
+        if (options_.stop.stop_requested()) throw Error(ErrorKind::cancelled, "copy cancelled");
+        copy_entry(name);
+      } else if (!sources_.read([](const char*, unsigned char) { return TreeCursor::Take::keep; })) {
+        // Last, because filling the directory has changed its time.
+        if (!options_.follow_links) keep_attributes(fd_path(source()), fd_path(target()), levels_.back().status);
+        if (levels_.size() == 1) return;
+        leave();
+      }
     }
   }
 
-  void copy_leaf(int source, int target, const char* name, const std::string& path, const struct stat& status) {
-    const bool linked = status.st_nlink > 1 && !options_.follow_links;
-    if (linked && link_to_copy(target, name, status)) return;
-    if (S_ISREG(status.st_mode)) copy_file(source, target, name, status);
-    else if (S_ISLNK(status.st_mode)) copy_link(source, target, name);
-    else if (::mknodat(target, name, (status.st_mode & S_IFMT) | 0600, status.st_rdev) != 0) throw SysError("make node");
-    if (!S_ISREG(status.st_mode) && !options_.follow_links) keep_node_attributes(target, name, status);
-    if (linked) copies_[{status.st_dev, status.st_ino}] = path;
+ private:
+  int source() const { return sources_.directory(); }
+  int target() const { return targets_.top(); }
+  std::string path_of(const char* name) const { return path_ + "/" + name; }
+
+  // What is to be known of the directory that was entered last.
+  void begin() {
+    Level level{{}, path_.size()};
+    if (::fstat(source(), &level.status) != 0) throw SysError("stat '" + shown(path_) + "'");
+    if (level.status.st_dev == target_status_.st_dev && level.status.st_ino == target_status_.st_ino)
+      throw Error(ErrorKind::invalid, "'" + shown(path_) + "' would be copied into itself");
+    levels_.push_back(level);
   }
 
-  void copy_directory(int source, int target, const char* name, const std::string& path) {
-    const int no_follow = options_.follow_links ? 0 : O_NOFOLLOW;
-    const UniqueFd from(::openat(source, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | no_follow));
-    if (!from) throw SysError("open directory '" + path + "'");
+  void leave() {
+    sources_.leave();
+    targets_.pop();
+    names_.leave();
+    levels_.pop_back();
+    path_.resize(levels_.back().path);
+  }
+
+  void copy_entry(const char* name) {
     struct stat status {};
-    if (::fstat(from.get(), &status) != 0) throw SysError("stat '" + path + "'");
+    if (::fstatat(source(), name, &status, options_.follow_links ? 0 : AT_SYMLINK_NOFOLLOW) != 0)
+      throw SysError("stat '" + shown(path_of(name)) + "'");
+    if (S_ISDIR(status.st_mode)) return enter(name);
+    if (S_ISSOCK(status.st_mode)) return;
+    try {
+      copy_leaf(name, status);
+    } catch (const Error& e) {
+      throw with_context("copy '" + shown(path_of(name)) + "'", e);
+    }
+  }
+
+  void copy_leaf(const char* name, const struct stat& status) {
+    if (status.st_nlink > 1 && !options_.follow_links && link_to_copy(name, status)) return;
+    if (S_ISREG(status.st_mode)) copy_file(source(), target(), name, status);
+    else if (S_ISLNK(status.st_mode)) copy_link(source(), target(), name);
+    else if (::mknodat(target(), name, (status.st_mode & S_IFMT) | 0600, status.st_rdev) != 0) throw SysError("make node");
+    if (!S_ISREG(status.st_mode) && !options_.follow_links) keep_node_attributes(target(), name, status);
+  }
+
+  void enter(const char* name) {
+    const std::string entered = name;
+    const auto path = path_of(name);
+    if (path.size() > kMaxPath || (options_.follow_links && levels_.size() >= kMaxFollowed))
+      throw Error(ErrorKind::invalid, "'" + shown(path) + "' is nested too deeply");
+    const int no_follow = options_.follow_links ? 0 : O_NOFOLLOW;
+    UniqueFd from(::openat(source(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | no_follow));
+    if (!from) throw SysError("open directory '" + shown(path) + "'");
+    struct stat status {};
+    if (::fstat(from.get(), &status) != 0) throw SysError("stat '" + shown(path) + "'");
     const mode_t mode = options_.follow_links ? status.st_mode & 0777 : 0700;
-    if (::mkdirat(target, name, mode) != 0) throw SysError("make directory '" + path + "'");
-    const UniqueFd to(::openat(target, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-    if (!to) throw SysError("open directory '" + path + "'");
-    directory(from.get(), to.get(), path);
+    if (::mkdirat(target(), name, mode) != 0) throw SysError("make directory '" + shown(path) + "'");
+    auto to = open_directory_at(target(), name);
+    if (!to) throw SysError("open directory '" + shown(path) + "'");
+    sources_.enter(std::move(from));
+    targets_.push(std::move(to));
+    names_.enter(entered.c_str());
+    path_ = path;
+    begin();
   }
 
   void copy_file(int source, int target, const char* name, const struct stat& status) {
@@ -119,23 +156,48 @@ class TreeCopy {
   }
 
   // A file that was copied under another name already becomes a link to that copy.
-  bool link_to_copy(int target, const char* name, const struct stat& status) {
-    const auto found = copies_.find({status.st_dev, status.st_ino});
-    if (found == copies_.end()) return false;
-    const auto first = open_beneath(target_root_, found->second, O_PATH | O_NOFOLLOW);
-    if (!first || ::linkat(first->get(), "", target, name, AT_EMPTY_PATH) != 0) throw SysError("make hard link");
+  bool link_to_copy(const char* name, const struct stat& status) {
+    const auto seen = names_.seen_before(status, name);
+    if (!seen) return false;
+    const auto first = open_copy(*seen);
+    if (!first || ::linkat(first.get(), "", target(), name, AT_EMPTY_PATH) != 0) throw SysError("make hard link");
     return true;
   }
+
+  // Something in the copy, in as many steps as so long a path needs.
+  UniqueFd open_copy(const std::string& path) const {
+    UniqueFd at;
+    for (std::size_t begin = 0;;) {
+      const int from = at ? at.get() : target_root_;
+      if (path.size() - begin < PATH_MAX) {
+        auto found = open_beneath(from, path.substr(begin), O_PATH | O_NOFOLLOW);
+        return found ? std::move(*found) : UniqueFd();
+      }
+      const auto slash = path.rfind('/', begin + PATH_MAX - 1);
+      auto found = open_beneath(from, path.substr(begin, slash - begin), O_PATH | O_NOFOLLOW | O_DIRECTORY);
+      if (!found) return {};
+      at = std::move(*found);
+      begin = slash + 1;
+    }
+  }
+
+  struct Level {
+    struct stat status;
+    std::size_t path;  // how much of path_ it has
+  };
 
   const int target_root_;
   const CopyOptions& options_;
   struct stat target_status_ {};
-  int depth_ = 0;
-  std::map<std::pair<dev_t, ino_t>, std::string> copies_;  // files with several names: the first copy's path
+  TreeCursor sources_;
+  DirectoryStack targets_;
+  std::vector<Level> levels_;
+  std::string path_ = ".";  // of the current directory
+  LinkNames names_;
 };
 
 }  // namespace
 
-void copy_tree(int source, int target, const CopyOptions& options) { TreeCopy(target, options).directory(source, target, "."); }
+void copy_tree(int source, int target, const CopyOptions& options) { TreeCopy(source, target, options).run(); }
 
 }  // namespace concourse::baggageclaim

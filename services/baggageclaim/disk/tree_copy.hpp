@@ -18,7 +18,10 @@ struct CopyOptions {
 
 // Copies what is in the directory `source` into the directory `target`, which becomes like it: owners, modes, times, extended
 // attributes, hard links and holes are kept (of a directory that is `target` itself too). Sockets are left out.
-// Throws SysError naming the entry; Error(cancelled) when stopped; Error(invalid) if `target` lies in `source`.
+// However deep, wide or linked the source is, memory and open descriptors are bounded (docs/limits.md): a path in it may be 64 KiB
+// long; 1,000 levels where links are followed.
+// Throws SysError naming the entry; Error(cancelled) when stopped; Error(invalid) if `target` lies in
+// `source` or that is too deep.
 void copy_tree(int source, int target, const CopyOptions& options);
 
 }  // namespace concourse::baggageclaim

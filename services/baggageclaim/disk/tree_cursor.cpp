@@ -17,7 +17,7 @@ namespace concourse::baggageclaim {
 void DirectoryStack::push(UniqueFd directory) {
   struct stat status {};
   if (::fstat(directory.get(), &status) != 0) throw SysError("stat a directory");
-  if (levels_.size() >= kOpen) levels_[levels_.size() - kOpen].fd.reset();
+  if (levels_.size() >= open_) levels_[levels_.size() - open_].fd.reset();
   levels_.push_back({std::move(directory), status.st_dev, status.st_ino});
 }
 

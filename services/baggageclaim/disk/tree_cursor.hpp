@@ -15,11 +15,12 @@
 
 namespace concourse::baggageclaim {
 
-// Directories, each in the one before it. Only the innermost kOpen stay open; one that is needed again later is opened from the
-// one below it and must be the same as before.
+// Directories, each in the one before it. Only the innermost kOpen, or `open`, stay open; one that is needed again later is opened
+// from the one below it and must be the same as before.
 class DirectoryStack {
  public:
   static constexpr std::size_t kOpen = 64;
+  explicit DirectoryStack(std::size_t open = kOpen) : open_(open) {}
 
   std::size_t size() const { return levels_.size(); }
   int top() const { return levels_.back().fd.get(); }
@@ -33,6 +34,7 @@ class DirectoryStack {
     dev_t device;
     ino_t inode;
   };
+  const std::size_t open_;  // how many stay open
   std::vector<Level> levels_;
 };
 
@@ -42,7 +44,8 @@ class TreeCursor {
  public:
   static constexpr std::size_t kNames = 1 << 20, kNamesPerDirectory = 64 << 10;
 
-  explicit TreeCursor(UniqueFd root) { enter(std::move(root)); }
+  // Of the directories that it is in, `open` stay open: all if some are entered by links, from which no ".." leads back.
+  explicit TreeCursor(UniqueFd root, std::size_t open = DirectoryStack::kOpen) : directories_(open) { enter(std::move(root)); }
 
   int directory() const { return directories_.top(); }
   std::size_t depth() const { return levels_.size() - 1; }  // 0 in the root

@@ -1,4 +1,5 @@
-// Moves an extracted tree into a directory that isn't empty.
+// Moves an extracted tree into a directory that isn't empty. Both may be as deep as a stranger likes: memory and descriptors are
+// those of TreeCursor and DirectoryStack (disk/tree_cursor.hpp).
 #pragma once
 
 #include <string>

@@ -1,6 +1,9 @@
 #include "services/baggageclaim/stream/stream_in.hpp"
 
 #include "services/baggageclaim/client_error.hpp"
+#include "services/baggageclaim/disk/directory.hpp"
+#include "services/baggageclaim/disk/remove.hpp"
+#include "services/baggageclaim/stream/merge.hpp"
 #include "services/baggageclaim/stream/stream_in_journal.hpp"
 #include "services/baggageclaim/stream/stream_out.hpp"
 #include "services/baggageclaim/testing.hpp"
@@ -88,6 +91,37 @@ TEST_CASE("stream in: a stream into something is merged with it") {
 
   CHECK_THROWS_AS(f.in("", tar_of({{"a", "newer"}, {"b", "a file over a full directory"}})), ClientError);
   CHECK(os::read_existing_file(f.volume.data() / "a") == "new");
+}
+
+TEST_CASE("stream in: trees deeper than descriptors go are merged") {
+  const TempDir staged, target;
+  constexpr int kDepth = 1500;
+  make_deep(staged.path, kDepth, "new");
+  make_deep(target.path, kDepth);
+  {
+    const FewDescriptors few(400);
+    check_merge(staged.open().get(), target.open().get());
+    merge_tree(staged.open().get(), target.open().get());
+  }
+  CHECK(os::list_directory(staged.path).empty());
+  auto at = target.open();
+  for (int i = 0; i < kDepth; ++i) at = open_directory_at(at.get(), kDeepName);
+  for (const char* name : {"file", "other", "new"}) CHECK(::faccessat(at.get(), name, F_OK, 0) == 0);
+  remove_children(target.open().get());
+}
+
+TEST_CASE("stream in: of wide and nested directories everything is merged") {
+  const TempDir staged, target;
+  for (int i = 0; i < 400; ++i) {
+    const auto name = std::string(200, 'd') + std::to_string(i);
+    staged.write(name + "/new");
+    if (i % 2 == 0) target.write(name + "/old");
+  }
+  merge_tree(staged.open().get(), target.open().get());
+  CHECK(os::list_directory(staged.path).empty());
+  int found = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(target.path)) found += entry.is_regular_file();
+  CHECK(found == 600);
 }
 
 TEST_CASE("stream in: recovery undoes what was under way") {

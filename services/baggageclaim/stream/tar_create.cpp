@@ -20,9 +20,9 @@
 #include "services/baggageclaim/disk/beneath.hpp"
 #include "services/baggageclaim/disk/directory.hpp"
 #include "services/baggageclaim/disk/file_copy.hpp"
+#include "services/baggageclaim/disk/link_names.hpp"
 #include "services/baggageclaim/disk/tree_cursor.hpp"
 #include "services/baggageclaim/stream/extents.hpp"
-#include "services/baggageclaim/stream/link_names.hpp"
 #include "services/baggageclaim/stream/packer.hpp"
 #include "services/baggageclaim/stream/plain_header.hpp"
 #include "services/baggageclaim/stream/read_ahead.hpp"
@@ -106,11 +106,6 @@ class TarCreator {
     if (path_.size() > kMaxPath)
       throw Error(ErrorKind::invalid,
                   "'" + shown(path_) + "' is nested too deeply: its path has more than " + std::to_string(kMaxPath) + " bytes");
-  }
-
-  static std::string shown(const std::string& path) {
-    constexpr std::size_t kEnough = 200;
-    return path.size() <= kEnough ? path : path.substr(0, kEnough) + "…";
   }
 
   void regular_file(int directory, const ReadAhead::File& file) {

@@ -7,9 +7,9 @@
 
 #include "services/baggageclaim/client_error.hpp"
 #include "services/baggageclaim/disk/beneath.hpp"
+#include "services/baggageclaim/disk/link_names.hpp"
 #include "services/baggageclaim/disk/remove.hpp"
 #include "services/baggageclaim/stream/extents.hpp"
-#include "services/baggageclaim/stream/link_names.hpp"
 #include "services/baggageclaim/stream/pending_directories.hpp"
 #include "services/baggageclaim/stream/stream_in.hpp"
 #include "services/baggageclaim/stream/stream_out.hpp"

@@ -1,4 +1,4 @@
-#include "services/baggageclaim/stream/link_names.hpp"
+#include "services/baggageclaim/disk/link_names.hpp"
 
 namespace concourse::baggageclaim {
 
