@@ -62,6 +62,7 @@ class Creator {
   void add(archive* disk, archive_entry* entry) {
     if (archive_entry_filetype(entry) == AE_IFSOCK) return;
     const std::string name = archive_entry_pathname(entry);
+    archive_entry_sparse_clear(entry);  // holes go as zeros, which every reader understands
     archive_entry* spare = nullptr;  // other formats' hard links; never set for tar
     archive_entry_linkify(links_.get(), &entry, &spare);
     check(writer_.get(), archive_write_header(writer_.get(), entry), "archive '" + name + "'");
@@ -71,7 +72,7 @@ class Creator {
   void finish() { check(writer_.get(), archive_write_close(writer_.get()), "write the archive"); }
 
  private:
-  // libarchive wants a file's holes as zeros, and leaves them out itself.
+  // Holes are zeros.
   void copy_out(archive* disk, const std::string& name, la_int64_t whole) {
     la_int64_t at = 0;
     for (;;) {

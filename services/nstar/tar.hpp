@@ -10,7 +10,8 @@ namespace concourse::nstar {
 // umask, what is in the way of a file is replaced. Throws Error naming the member that failed; earlier ones stay.
 void extract(int fd);
 
-// Writes `name`, and what is below it, as a pax archive to `fd`. Owners are the container's. What vanishes meanwhile is left
+// Writes `name`, and what is below it, as a pax archive to `fd`. Owners are the container's, holes
+// are zeros. What vanishes meanwhile is left
 // out, and so are sockets. Nothing is written before `name` was found.
 void create(const std::string& name, int fd);
 

@@ -48,6 +48,12 @@ def get(api, handle, source, **query):
         return {m.name: archive.extractfile(m).read() if m.isreg() else m for m in archive.getmembers()}
 
 
+def get_members(api, handle, source):
+    answer = api.request("GET", f"/containers/{handle}/files?{urlencode({'source': source})}")
+    with tarfile.open(fileobj=io.BytesIO(answer.body)) as archive:
+        return {m.name: m for m in archive}
+
+
 def transfers():
     """The nstars that run on this machine, or in this test's part of it."""
     return subprocess.run(["pgrep", "-f", "^[^ ]*concourse-nstar "], capture_output=True, check=False).stdout.split()
@@ -99,6 +105,37 @@ def test_links_holes_and_empty_archives_survive(api, container):
     assert out["./s"].linkname == "/etc/passwd" and len(out["./hole"]) == (50 << 20) + 4 and out["./hole"].endswith(b"\0end\n")
     assert {out["./f"].linkname if not isinstance(out["./f"], bytes) else "first",
             out["./h"].linkname if not isinstance(out["./h"], bytes) else "first"} & {"first"}
+
+
+def test_no_reader_needs_to_know_of_holes(api, container):
+    """Busybox's tar, among others, takes the map of a file with holes for its content."""
+    sh(api, container, "mkdir /w; cd /w; dd if=/dev/zero of=hole bs=1 count=0 seek=5M 2>&1; echo end >> hole; dd if=/dev/zero of=all bs=1 count=0 seek=3M 2>&1")
+    archive = api.request("GET", f"/containers/{container}/files?{urlencode({'source': '/w/'})}").body
+    assert b"GNU.sparse" not in archive and b"GNUSparseFile" not in archive
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        assert {m.name: (m.size, m.type) for m in members if m.isreg()} == {"./hole": ((5 << 20) + 4, tarfile.REGTYPE), "./all": (3 << 20, tarfile.REGTYPE)}
+
+
+def test_times_before_1970_go_in_and_come_out(api, container):
+    old = tarfile.TarInfo("old")
+    old.mtime, old.pax_headers = -86_400, {"mtime": "-86400.5"}
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(old)
+    put(api, container, "/w", data.getvalue())
+    assert sh(api, container, "stat -c %Y /w/old")[0] in ("-86400", "-86401")
+    assert -86_402 < get_members(api, container, "/w/")["./old"].mtime <= -86_400
+
+
+def test_attributes_that_the_place_cannot_have_are_left_out(api, container):
+    info = tarfile.TarInfo("f")
+    info.size = 2
+    info.pax_headers = {"SCHILY.xattr.user.large": "v" * 100_000, "SCHILY.xattr.trusted.t": "v", "SCHILY.xattr.nonsense": "v"}
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(info, io.BytesIO(b"hi"))
+    assert put(api, container, "/w", data.getvalue()) == {}
+    assert sh(api, container, "cat /w/f") == ["hi"]
 
 
 def test_nothing_leads_out_of_the_container(api, container, scratch):
