@@ -1,6 +1,7 @@
-// Threads that help with a piece of work which can be done without them.
+// Threads that help with a piece of work which can be done without them, and the want of threads.
 #pragma once
 
+#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -18,5 +19,8 @@ std::vector<std::jthread> start_helpers(std::size_t count, const Work& work) {
   }
   return helpers;
 }
+
+// What to say of a std::thread that couldn't be started.
+inline std::string no_thread(const std::system_error& e) { return std::string("no thread can be started: ") + e.what(); }
 
 }  // namespace concourse

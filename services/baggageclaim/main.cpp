@@ -1,7 +1,9 @@
 // concourse-baggageclaim: the volume server of a Concourse worker (README.md).
 #include <atomic>
+#include <system_error>
 #include <thread>
 
+#include "common/base/helpers.hpp"
 #include "common/config/groups.hpp"
 #include "common/daemon/daemon.hpp"
 #include "common/daemon/log.hpp"
@@ -39,10 +41,15 @@ void serve(daemon::Context& ctx, const Options& options, Tree& tree) {
   std::atomic<bool> drained = false, at_once = false;
   std::thread stopper;
   ctx.serve([&] {
-    stopper = std::thread([&] {
-      drained = drain(server, promises, creations, at_once);
-      ctx.loop().post([&] { ctx.finish(); });
-    });
+    try {
+      stopper = std::thread([&] {
+        drained = drain(server, promises, creations, at_once);
+        ctx.loop().post([&] { ctx.finish(); });
+      });
+    } catch (const std::system_error& e) {
+      log::warn("streams are cut off", {{"error", no_thread(e)}});
+      ctx.finish();
+    }
   });
   at_once = true;
   if (stopper.joinable()) stopper.join();

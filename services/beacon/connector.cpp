@@ -53,7 +53,7 @@ void Connector::step() {
       return finish(std::move(session_), "");
     }
     loop_.change(session_->fd(), EPOLLIN | ((session_->poll_events() & POLLOUT) != 0 ? EPOLLOUT : 0U));
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     host_failed(e.what());
   }
 }

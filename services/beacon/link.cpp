@@ -75,7 +75,7 @@ void Link::guarded(const std::function<void()>& step) {
   if (lost_) return;
   try {
     step();
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     fail(e.what());
   }
 }

@@ -15,7 +15,7 @@ std::optional<UniqueFd> LocalConnection::attempt() { return target_.is_unix() ? 
 std::optional<UniqueFd> LocalConnection::attempt_unix() {
   try {
     return os::connect_unix(target_.socket, Deadline::in(Duration::zero()));
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     last_error_ = e.what();
     return std::nullopt;
   }

@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
       ctx.loop().on_signal(number, effect, [&beacon, effect, action] {
         try {
           action(beacon);
-        } catch (const Error& e) {  // nobody to answer: a signal has no sender that listens
+        } catch (const std::exception& e) {  // nobody to answer: a signal has no sender that listens
           log::warn("signal not obeyed", {{"effect", effect}, {"error", e.what()}});
         }
       });

@@ -47,7 +47,7 @@ std::vector<ResourceType> discover_resource_types(const fs::path& dir, const OnB
       const bool known = std::any_of(types.begin(), types.end(), [&](const auto& other) { return other.type == type.type; });
       if (known) throw Error(ErrorKind::conflict, "has the type '" + type.type + "' that an earlier folder has");
       types.push_back(std::move(type));
-    } catch (const Error& e) {
+    } catch (const std::exception& e) {
       on_broken(entry, e.what());
     }
   }

@@ -98,7 +98,7 @@ void Succession::begin(Beacon& beacon) {
     successor_ = std::move(ours);
     ctx_.loop().watch(successor_.get(), EPOLLIN, [this, &beacon, pid](std::uint32_t) { successor_says(beacon, pid); });
     limit_ = ctx_.loop().after(kRegisterInTime, [this, &beacon] { take_back(beacon, "it was not registered in time"); });
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     take_back(beacon, e.what());
     throw;
   }

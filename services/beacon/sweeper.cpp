@@ -129,7 +129,7 @@ void Sweeper::report(const std::vector<std::string>& handles) {
   std::string line;
   try {
     line = tsa::report_command(kind_.report, handles);
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     problem("report", e.what());
     return ask_what_to_destroy();
   }
@@ -168,7 +168,7 @@ void Sweeper::ask_what_to_destroy() {
             const auto failed = failures_.find(handle);
             if (failed == failures_.end() || failed->second.not_before <= now) to_destroy_.push_back(handle);
           }
-        } catch (const Error& e) {
+        } catch (const std::exception& e) {
           problem("sweep", e.what());
         }
         destroy_next();

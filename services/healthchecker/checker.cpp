@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <system_error>
 #include <thread>
 
+#include "common/base/helpers.hpp"
 #include "common/base/json.hpp"
 #include "common/daemon/log_request.hpp"
 
@@ -42,13 +44,24 @@ std::shared_ptr<Checker::Run> Checker::join_or_start() {
   current_ = std::make_shared<Run>();
   current_->deadline = Deadline::in(timeout_, "--healthcheck-timeout");
   current_->wanted = targets_.size();
-  for (const auto& target : targets_)
-    std::thread(log::in_this_request([run = current_, probe = probe_, timeout = timeout_, target] {
-      auto reason = probe(target, timeout);
+  for (const auto& target : targets_) {
+    const auto report = [run = current_, name = target.name](std::string reason) {
       const std::lock_guard run_lock(run->mutex);
-      run->report[target.name] = std::move(reason);
+      run->report[name] = std::move(reason);
       run->changed.notify_all();
-    })).detach();
+    };
+    try {
+      std::thread(log::in_this_request([report, probe = probe_, timeout = timeout_, target] {
+        try {
+          report(probe(target, timeout));
+        } catch (const std::exception& e) {
+          report(e.what());
+        }
+      })).detach();
+    } catch (const std::system_error& e) {
+      report(no_thread(e));
+    }
+  }
   return current_;
 }
 

@@ -5,7 +5,12 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <stdexcept>
 #include <thread>
+
+#include "common/testing/no_threads.hpp"
+#include "services/healthchecker/statements.hpp"
+#include "services/healthchecker/status_page/history.hpp"
 
 using namespace concourse;
 using namespace concourse::healthchecker;
@@ -57,6 +62,32 @@ TEST_CASE("healthcheck: a target that hangs is unhealthy after the timeout, and 
   CHECK(report.at("garden") == "no answer within 50ms (--healthcheck-timeout)");
   release->set_value();
   ended->wait();
+}
+
+TEST_CASE("healthcheck: a probe that breaks, and one for which there is no thread, are unhealthy with the reason") {
+  Checker broken(kTargets, kLong, [](const Target&, Duration) -> std::string { throw std::runtime_error("broken"); });
+  CHECK(broken.check().at("garden") == "broken");
+  Checker checker(kTargets, kLong, [](const Target&, Duration) { return ""; });
+  {
+    const testing::NoThreads none;
+    CHECK(checker.check().at("garden").starts_with("no thread can be started: "));
+    const auto statements = ask_services("/nonexistent", {"garden"}, Deadline::in(kLong));
+    CHECK(statements.at("garden").error.starts_with("no thread can be started: "));
+  }
+  CHECK(healthy(checker.check()));
+}
+
+TEST_CASE("healthcheck: a look that fails is a gap in the graphs and no more") {
+  status_page::History history;
+  std::promise<void> looked;
+  {
+    const status_page::Sampler sampler(history, [&]() -> Statements {
+      looked.set_value();
+      throw std::runtime_error("broken");
+    });
+    looked.get_future().wait();
+  }
+  CHECK(history.samples().empty());
 }
 
 TEST_CASE("healthcheck: requests during a check share its result") {

@@ -3,8 +3,10 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
+#include "common/base/helpers.hpp"
 #include "common/daemon/control.hpp"
 #include "common/daemon/log_request.hpp"
 #include "common/protocol/paths.hpp"
@@ -19,18 +21,24 @@ Statements ask_services(const std::filesystem::path& runtime_dir, const std::vec
     Statements statements;
   };
   auto board = std::make_shared<Board>();
-  for (const auto& service : services)
-    std::thread(log::in_this_request([board, service, deadline, socket = protocol::control_socket(runtime_dir, service)] {
-      Statement statement;
-      try {
-        statement.answer = daemon::ask(socket, {{"command", "status"}}, deadline);
-      } catch (const std::exception& e) {
-        statement.error = e.what();
-      }
+  for (const auto& service : services) {
+    const auto say = [board, service](Statement statement) {
       const std::lock_guard lock(board->mutex);
       board->statements[service] = std::move(statement);
       board->changed.notify_all();
-    })).detach();
+    };
+    try {
+      std::thread(log::in_this_request([say, deadline, socket = protocol::control_socket(runtime_dir, service)] {
+        try {
+          say({daemon::ask(socket, {{"command", "status"}}, deadline), ""});
+        } catch (const std::exception& e) {
+          say({{}, e.what()});
+        }
+      })).detach();
+    } catch (const std::system_error& e) {
+      say({{}, no_thread(e)});
+    }
+  }
   std::unique_lock lock(board->mutex);
   board->changed.wait_until(lock, deadline.when(), [&] { return board->statements.size() == services.size(); });
   auto statements = board->statements;

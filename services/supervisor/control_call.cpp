@@ -17,7 +17,7 @@ ControlCall::ControlCall(EventLoop& loop, const std::filesystem::path& socket, c
   try {
     connection_ = os::connect_unix(socket, Deadline::in(kWireLimit));
     os::send_frame(connection_.get(), dump_json(daemon::with_request(question)), {}, Deadline::in(kWireLimit));
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     timer_ = loop_.after(Duration::zero(), [this, text = std::string(e.what())] { finish({}, text); });
     return;
   }
@@ -38,7 +38,7 @@ void ControlCall::receive() {
     if (!frame) throw Error(ErrorKind::unavailable, "it hung up without an answer");
     answer = parse_json(frame->body);
     if (!bool_field(answer, "ok")) error = string_field(answer, "error", "refused without a reason");
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     error = e.what();
   }
   finish(answer, error);

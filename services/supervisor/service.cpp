@@ -38,7 +38,7 @@ void Service::start() {
   policy_.started();
   try {
     process_ = Process::start({.argv = spec_.command, .environment = spec_.environment, .listeners = sockets_.of(spec_)});
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     status_line_ = e.what();
     return failed(std::nullopt, e.what());
   }
@@ -53,7 +53,7 @@ void Service::take_over(const Running& running) {
   purpose_ = Purpose::run;
   try {
     process_ = Process::take_over(running.pid);
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     return start();  // it ended in this moment
   }
   policy_.started();

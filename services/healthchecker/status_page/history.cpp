@@ -38,7 +38,10 @@ Sampler::Sampler(History& history, std::function<Statements()> look)
         std::condition_variable_any stopped;
         std::unique_lock lock(mutex);
         while (!stop.stop_requested()) {
-          history.add(sample_of(look(), Clock::now()));
+          try {
+            history.add(sample_of(look(), Clock::now()));
+          } catch (const std::exception&) {  // a gap in the graph; the page itself says what is wrong
+          }
           stopped.wait_for(lock, stop, kEvery, [] { return false; });
         }
       }) {}

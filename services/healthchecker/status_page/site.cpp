@@ -23,7 +23,7 @@ void Site::answer(http::Reply& reply) const {
   View view{.statements = look_(kPageLimit)};
   try {
     view.readiness = judge_(view.statements);
-  } catch (const Error& e) {  // what a service of another version says may be of no use
+  } catch (const std::exception& e) {  // what a service of another version says may be of no use
     view.readiness = {{"error", e.what()}};
   }
   view.samples = history_.samples();
