@@ -1,4 +1,4 @@
-// concourse-init: pid 1 of a container. It starts the processes that the shim asks for, reaps everything, and nothing else.
+// concourse-init: pid 1 of a container. It starts the processes that the shim asks for and reaps everything.
 //
 // It is a static program without heap use of its own, exceptions or threads, and is mounted read-only into the container. When
 // the shim goes away its end of the socket closes and the init exits, which ends the container: no container outlives its shim.
@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "services/init/cgroup_links.hpp"
 #include "services/init/jobs.hpp"
 
 int main() {
@@ -20,6 +21,7 @@ int main() {
   ::umask(022);
   ::fcntl(concourse::init_wire::kSocketFd, F_SETFD, FD_CLOEXEC);
   ::close_range(concourse::init_wire::kSocketFd + 1, ~0U, 0);  // whatever the OCI runtime has left open
+  remove_dangling_cgroup_links();
   const OomScore score;
   // Hides our descriptors and memory from the container's root: /proc/1 belongs to nobody in there.
   ::prctl(PR_SET_DUMPABLE, 0);

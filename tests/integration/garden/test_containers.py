@@ -98,6 +98,20 @@ def test_a_privileged_container_has_what_the_worker_has(api, rootfs, scratch):
     assert in_container(api, handle, "stat -c %t:%T /dev/fuse").strip() == "a:e5"
 
 
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+def test_a_privileged_container_can_make_each_hierarchy_of_cgroups(make_garden, rootfs, scratch, runtime):
+    """On cgroup v1, as Docker in a step does it: crun leaves links there that lead to nothing, on which mkdir fails."""
+    if os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+        pytest.skip("this machine has cgroup v2")
+    api = make_garden(f"--oci-runtime={runtime}").api
+    copy = scratch / "privileged"
+    subprocess.run(["cp", "-a", rootfs, copy], check=True)
+    handle = api.create(copy, privileged=True)
+    status, out, err = api.output(handle, "sh", "-ec", "cd /sys/fs/cgroup; for s in $(sed -e 1d -e 's/\t.*//' /proc/cgroups); do mkdir -p $s; done; "
+                                  "for f in *; do test -e $f || echo dangling $f; done")
+    assert (status, out, err) == (0, b"", b"")
+
+
 @pytest.mark.parametrize("mode, capabilities, mounts", [("ignore", "00000000a80425fb", False), ("fuse-only", "00000000a82425fb", True)])
 def test_privileged_modes_that_keep_the_hosts_root_away(make_garden, own_rootfs, mode, capabilities, mounts):
     api = make_garden(f"--containerd-privileged-mode={mode}").api
