@@ -23,10 +23,11 @@ WorkerPool::~WorkerPool() {
 }
 
 void WorkerPool::submit(std::function<void()> job) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (stopping_) return;
   jobs_.push_back(log::in_this_request(std::move(job)));
   if (idle_ >= jobs_.size() || threads_ >= max_) {
+    lock.unlock();  // or the woken thread would wait for it
     wake_.notify_one();
     return;
   }
