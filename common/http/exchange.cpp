@@ -60,7 +60,8 @@ class Exchange::Library : public httplib::Server {
     stream.set_idle_limit(kAnswerLimit);
     stream.set_read_deadline(Deadline::never());
     bool close = false;
-    const bool sent = process_request(stream, last, close, [&](httplib::Request& req) { prepare(req, stream, call); });
+    bool sent = process_request(stream, last, close, [&](httplib::Request& req) { prepare(req, stream, call); });
+    sent = stream.flush() && sent;
     current_ = nullptr;
     if (call.reply.hijack_) {
       auto leftover = stream.take_leftover();
@@ -119,6 +120,7 @@ class Exchange::Library : public httplib::Server {
   void dispatch(const httplib::Request& req, httplib::Response& res) {
     Call& call = *current_;
     call.handled = true;
+    (void)call.stream->flush();  // the library's "100 Continue": the body comes only after it
     Request& request = call.request;
     request.method = req.method;
     request.target = call.target;

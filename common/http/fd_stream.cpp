@@ -15,6 +15,7 @@ namespace concourse::http {
 namespace {
 
 constexpr std::size_t kBuffer = 128 << 10;
+constexpr std::size_t kMaxUnsent = 16 << 10;
 constexpr std::size_t kFirstBuffer = 4 << 10;  // most connections carry one small request: grow on demand
 
 // The size of the head at the front of `text`; nothing if its end isn't there. A line break without CR ends it, too: what then
@@ -165,7 +166,17 @@ bool FdStream::write_all(std::initializer_list<std::string_view> parts) {
 
 ssize_t FdStream::write(const char* ptr, std::size_t size) {
   if (muted_) return static_cast<ssize_t>(size);
-  return write_all({std::string_view(ptr, size)}) ? static_cast<ssize_t>(size) : -1;
+  if (unsent_.size() + size <= kMaxUnsent) {
+    unsent_.append(ptr, size);
+    return static_cast<ssize_t>(size);
+  }
+  const auto head = std::exchange(unsent_, {});
+  return write_all({head, std::string_view(ptr, size)}) ? static_cast<ssize_t>(size) : -1;
+}
+
+bool FdStream::flush() {
+  const auto rest = std::exchange(unsent_, {});
+  return write_all({rest});
 }
 
 bool FdStream::is_readable() const { return has_buffered() || wait_readable(); }

@@ -57,7 +57,10 @@ class FdStream : public httplib::Stream {
   // Writes all of the parts, in one system call where the socket takes them. False when the peer has gone or is too slow.
   bool write_all(std::initializer_list<std::string_view> parts);
 
-  // httplib::Stream
+  // Sends what write() has kept back. False as write_all().
+  bool flush();
+
+  // httplib::Stream. write() keeps small parts back, so that a head and its body go out in one system call: flush() behind them.
   bool is_readable() const override;
   bool is_writable() const override;
   ssize_t read(char* ptr, std::size_t size) override;
@@ -76,6 +79,7 @@ class FdStream : public httplib::Stream {
   UniqueFd fd_;
   int epoll_ = -1;
   std::vector<char> buffer_;
+  std::string unsent_;
   std::size_t begin_ = 0, end_ = 0;
   std::size_t head_begin_ = 0, head_size_ = 0;  // of the request that is collected or served
   std::size_t scanned_ = 0;                     // bytes of the head in which its end isn't

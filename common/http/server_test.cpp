@@ -5,10 +5,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/daemon/log_request.hpp"
 #include "common/http/client.hpp"
+#include "common/http/exchange.hpp"
+#include "common/http/fd_stream.hpp"
 #include "common/http/testing.hpp"
 #include "common/http/worker_pool.hpp"
 
@@ -181,4 +186,33 @@ TEST_CASE("http: a job of the pool works on the request that submitted it") {
   CHECK(pool.wait_idle(Deadline::in(std::chrono::seconds(5))));
   CHECK(of_the_job == "ours");
   CHECK(of_the_next.empty());
+}
+
+TEST_CASE("http: an answer that isn't a stream goes out in one write") {
+  auto routes = echo_routes();
+  routes.push_back({"GET", "/big", [](http::Request&, http::Reply& r) { r.body = std::string(32 << 10, 'x'); }});
+  http::Exchange exchange(std::move(routes), [](const Error&, const http::Request&, http::Reply& r) { r.json("\"no\"", 400); }, {});
+  int pair[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);  // keeps the bounds of each write
+  const UniqueFd client(pair[0]);
+  http::FdStream stream{UniqueFd(pair[1])};
+  std::optional<http::Hold> hold;
+
+  std::vector<char> packet(256 << 10);
+  const auto next = [&] {
+    const auto n = ::recv(client.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+    return std::string(packet.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
+  };
+  const auto serve = [&](const char* request) {
+    Fixture::send(client, request);
+    REQUIRE(stream.collect_head(4096) == http::FdStream::Head::whole);
+    CHECK(exchange.serve_one(stream, false, http::Surface::whole, hold) == http::Exchange::Next::keep);
+  };
+  for (const auto& [target, end] : {std::pair("/things/a", "\"a\"\n"), {"/wrong", "\"no\"\n"}, {"/big", "xxxx"}}) {
+    serve((std::string("GET ") + target + " HTTP/1.1\r\n\r\n").c_str());
+    const auto first = next();
+    CHECK(first.starts_with("HTTP/1.1 "));
+    CHECK_MESSAGE(first.ends_with(end), std::string(target));
+    CHECK(next().empty());
+  }
 }
