@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -61,6 +62,8 @@ int EventLoop::run_due_timers() {
   std::vector<TimerId> due;
   for (const auto& [id, timer] : timers_)
     if (timer.due <= now) due.push_back(id);
+  // In the order in which they were due, however late all of them are.
+  std::stable_sort(due.begin(), due.end(), [this](TimerId a, TimerId b) { return timers_.at(a).due < timers_.at(b).due; });
   for (const TimerId id : due) {
     const auto found = timers_.find(id);
     if (found == timers_.end()) continue;  // cancelled by an earlier callback

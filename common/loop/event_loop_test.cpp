@@ -27,6 +27,18 @@ TEST_CASE("event loop: timers in order, cancelled ones never, periodic ones agai
   CHECK(ticks == 3);
 }
 
+TEST_CASE("event loop: timers that are late run in the order in which they were due") {
+  EventLoop loop;
+  std::string order;
+  loop.after(std::chrono::milliseconds(2), [&] { order += "b"; });
+  loop.after(std::chrono::milliseconds(1), [&] { order += "a"; });
+  loop.after(std::chrono::milliseconds(3), [&] { loop.stop(); });
+  for (const auto late = Clock::now() + std::chrono::milliseconds(4); Clock::now() < late;) {
+  }
+  loop.run();
+  CHECK(order == "ab");
+}
+
 TEST_CASE("event loop: a watch may remove itself, and a reused descriptor number gets no stale event") {
   EventLoop loop;
   int first[2], calls = 0;
