@@ -68,6 +68,14 @@ def test_the_web_pauses_behind_a_204_and_nowhere_else_as_long(worker):
     assert max(gaps[False]) < 100
 
 
+def test_the_real_web_never_waits_for_a_volume_whose_answer_is_held():
+    waits = {worker: sum(row["request"] == "GET /volumes-async/H" and row["status"] == 204 for row in recorded(worker)) for worker in WORKERS}
+    assert waits["this one, answering at once"] > 5
+    assert waits["this one, holding the answer"] == 0
+    last = recorded("this one, holding the answer")[-1]
+    assert last["ms"] < 1000  # it took 5,813 ms before, by the same list
+
+
 @pytest.mark.parametrize(("initial", "maximum", "intervals"), [(0.5, 10, [0.5, 0.75, 1.125, 1.6875, 2.53125]), (1, 16, [1, 1.5, 2.25])])
 def test_a_back_off_is_that_of_the_library(initial, maximum, intervals):
     ranges = [[] for _ in range(20)]
