@@ -129,7 +129,7 @@ class Recovery {
     if (shown == Shown::exact && !interrupted) return;
     log::info("owners are walked",
               {{"handle", volume.handle}, {"reason", interrupted ? "interrupted walk" : "ids can't be mapped"}});
-    const OwnerRule rule{view, std::nullopt, driver_.change_to_walk(volume)};
+    const OwnerRule rule{view, std::nullopt, driver_.change_to_walk(volume), interrupted};
     {
       const WalkMarker marker(volume, rule.change.is_identity());
       translate_owners(open_directory(volume.data()).get(), rule);

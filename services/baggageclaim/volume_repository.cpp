@@ -181,18 +181,20 @@ void VolumeRepository::set_privileged(const std::string& handle, bool privileged
     return write_privileged(volume, privileged);
   }
   // The marker first: should we die in between, the walk is done again for whatever the flag says then.
+  const bool repeated = WalkMarker::left(volume) != WalkMarker::Left::nothing;
   const WalkMarker marker(volume);
   write_privileged(volume, privileged);
   driver_.show(volume, view);
-  translate_owners(open_directory(volume.data()).get(), {view});
+  translate_owners(open_directory(volume.data()).get(), {view, std::nullopt, {}, repeated});
   driver_.owners_stored(volume, view);
 }
 
 // For an overlay in use, which can't be mounted anew with other ids.
 void VolumeRepository::walk_in_use(const VolumeDir& volume, const IdView& view) {
   log::info("overlay is in use: its owners are walked", {{"handle", volume.handle}});
+  const bool repeated = WalkMarker::left(volume) != WalkMarker::Left::nothing;
   const WalkMarker marker(volume);
-  translate_owners(open_directory(volume.data()).get(), {view});
+  translate_owners(open_directory(volume.data()).get(), {view, std::nullopt, {}, repeated});
   driver_.owners_stored(volume, view);
 }
 

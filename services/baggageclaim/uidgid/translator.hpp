@@ -25,11 +25,12 @@ struct OwnerRule {
   IdView view;
   std::optional<Owner> everything = std::nullopt;
   IdMap change = {};
+  bool repeated = false;  // an earlier walk may have been cut short: look for what it has kept (kept_attributes.hpp)
 };
 
 // Applies the rule to the tree below the directory `root` and to itself. Modes (setuid and setgid too) and file capabilities are
 // kept, links are changed themselves, never what they point to; a file's data is never touched. Runs on several threads.
-// Repeating it after an interruption is right, unless there is a `change`.
+// Repeating it after an interruption is right, at any instant of it, unless there is a `change`.
 // Returns how many entries changed. Throws SysError for the first that couldn't be changed.
 std::uint64_t translate_owners(int root, const OwnerRule& rule);
 

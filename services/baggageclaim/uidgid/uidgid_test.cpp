@@ -6,6 +6,7 @@
 #include "services/baggageclaim/disk/parallel_walk.hpp"
 #include "services/baggageclaim/testing.hpp"
 #include "services/baggageclaim/uidgid/capability.hpp"
+#include "services/baggageclaim/uidgid/kept_attributes.hpp"
 #include "services/baggageclaim/uidgid/max_valid_id.hpp"
 #include "services/baggageclaim/uidgid/translator.hpp"
 
@@ -106,6 +107,41 @@ TEST_CASE("walk: owners change, everything else stays") {
   CHECK(common->gid == 0);
   CHECK(entries == 6);
   CHECK_THROWS_AS(translate_owners(dir.open().get(), {kUnprivileged, Owner{kTop, 0}}), Error);
+}
+
+TEST_CASE("walk: killed between owner and mode, it is completed by the next") {
+  if (skip_without_root()) return;
+  const TempDir dir;
+  const auto suid = dir.path / "suid", capable = dir.path / "capable", forged = dir.path / "forged";
+  dir.write("suid", "x", 06755);
+  dir.write("capable", "x", 0755);
+  dir.write("forged", "x", 0755);
+  // As far as the first got: kept, owner changed, and no more.
+  keep_attributes(suid, {06755, ""});
+  keep_attributes(capable, {0755, kNetRaw});
+  CHECK(::setxattr(forged.c_str(), "trusted.concourse.kept", "99:x", 4, 0) == 0);
+  for (const auto& path : {suid, capable, forged}) CHECK(::chown(path.c_str(), kTop, kTop) == 0);
+  REQUIRE((lstat_of(suid).st_mode & 06000) == 0);
+
+  OwnerRule rule{kUnprivileged};
+  CHECK(translate_owners(dir.open().get(), rule) == 1);  // its root: a walk that isn't repeated doesn't look
+  rule.repeated = true;
+  CHECK(translate_owners(dir.open().get(), rule) == 2);
+  CHECK((lstat_of(suid).st_mode & 07777) == 06755);
+  CHECK(capability_of(capable) == capability_to_host(kNetRaw, kUnprivileged));
+  CHECK((lstat_of(forged).st_mode & 07777) == 0755);
+  CHECK_FALSE(kept_attributes(suid));
+  CHECK_FALSE(kept_attributes(capable));
+  CHECK(translate_owners(dir.open().get(), rule) == 0);
+}
+
+TEST_CASE("walk: nothing that it keeps stays on the files") {
+  if (skip_without_root()) return;
+  const TempDir dir;
+  dir.write("suid", "x", 04755);
+  CHECK(translate_owners(dir.open().get(), {kUnprivileged}) == 2);
+  char names[256];
+  CHECK(::listxattr((dir.path / "suid").c_str(), names, sizeof names) == 0);
 }
 
 TEST_CASE("walk: a change of ids is applied to the container's ids") {
